@@ -1,0 +1,71 @@
+"""What every connector is, and the two ways in which one fails."""
+
+from abc import abstractmethod
+from datetime import timedelta
+from typing import Annotated
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.durations import Duration
+from connectors.post import Batch, State
+
+
+class Unavailable(Exception):
+    """The source did not answer as it should; the next try may succeed."""
+
+    def __init__(self, reason: str, state: State, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.state = state
+        self.retry_after = retry_after
+
+
+class Refused(Exception):
+    """The source will not answer until a person does something; `reason` says what."""
+
+    def __init__(self, reason: str, state: State) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.state = state
+
+
+class Connector(BaseModel):
+    """A place that posts are read from; its fields are its YAML.
+
+    Making one opens nothing. A platform adds its own fields, among them `platform` (a literal).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=80, description="What people call this source; unique in the file."),
+    ]
+    every: Annotated[
+        Duration,
+        Field(
+            ge=timedelta(minutes=1),
+            le=timedelta(days=1),
+            description="How often to read it, as 15m or 2h; at least once a day (CLA-MON1).",
+        ),
+    ] = timedelta(minutes=15)
+    official: Annotated[
+        str | None,
+        Field(
+            description="The id of the school whose own page or account this is: everything said there "
+            "concerns that school."
+        ),
+    ] = None
+
+    @property
+    @abstractmethod
+    def host(self) -> str:
+        """The host that is asked: sources on one host back off together."""
+
+    @abstractmethod
+    def fetch(self, http: httpx.Client, cursor: str | None) -> Batch:
+        """Read what is new since `cursor`; None asks for a bounded first batch.
+
+        Raises Unavailable or Refused, and nothing else.
+        """

@@ -1,0 +1,96 @@
+"""Every platform that can be read: the type of one source, and what the documentation says of each."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from connectors.bluesky import Bluesky
+from connectors.connector import Connector
+from connectors.csv_export import CsvExport
+from connectors.feed import Feed
+from connectors.hackernews import HackerNews
+from connectors.mastodon import Mastodon
+from connectors.webpage import WebPage
+
+Source = Annotated[Feed | WebPage | Bluesky | Mastodon | CsvExport | HackerNews, Field(discriminator="platform")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What people should know of a platform before they add a source on it."""
+
+    connector: type[Connector]
+    name: str
+    title: str
+    reads: str
+    needs: str
+    limits: str
+
+
+PLATFORMS = (
+    Platform(
+        connector=Feed,
+        name="feed",
+        title="Feed (RSS, Atom, RDF, JSON Feed)",
+        reads="News sites, blogs, forums, councils, podcasts, YouTube channels, subreddits (.rss), "
+        "Google Alerts.",
+        needs="The address of the feed. No account.",
+        limits="What the feed still shows: at most 10 MB, 50,000 items and 5 pages at a time. Google "
+        "News allows its "
+        "feeds to be used by a person for themselves only.",
+    ),
+    Platform(
+        connector=WebPage,
+        name="webpage",
+        title="Web page",
+        reads="One public page: a forum thread, comments, a notice board. Items by CSS selector, or "
+        "found by themselves.",
+        needs="The address of a page that anybody sees signed out. No account.",
+        limits="Only what robots.txt lets machines read; 5 MB and 2,000 items; nothing that needs "
+        "JavaScript, a login or "
+        "a click on a consent page.",
+    ),
+    Platform(
+        connector=Bluesky,
+        name="bluesky",
+        title="Bluesky",
+        reads="Posts that a search finds; or replies, mentions, quotes and whole threads under the posts of "
+        "the school's own account.",
+        needs="An account made for this or the school's own, and an app password of it. Free.",
+        limits="1,000 posts of each search at a time; a post that its author dated back only while it is "
+        "among the newest 100. Threads under the newest 50 posts. Nothing is ever written.",
+    ),
+    Platform(
+        connector=Mastodon,
+        name="mastodon",
+        title="Mastodon (and GoToSocial, Pleroma, snac2)",
+        reads="Hashtags, a public timeline or a search of one server; or mentions of the school's own "
+        "account and all replies under its posts.",
+        needs="The address of a server. A token that may only read for searches, for the school's own "
+        "account, and where the server asks for one. Free.",
+        limits="Each server shows what it knows: ask a large one, or several. A search finds only people who "
+        "let themselves be found, and nothing on servers without full-text search. At most 440 posts of each "
+        "part at once. Replies under the newest 20 posts.",
+    ),
+    Platform(
+        connector=CsvExport,
+        name="csv",
+        title="Exported table (CSV)",
+        reads="Posts that somebody exports from any tool into a file or a folder: a table with one row for "
+        "each.",
+        needs="A file that this server can read, and which of its columns holds what. No account.",
+        limits="Only what is exported, when it is exported: nobody notices here that the exports have "
+        "stopped. Files of at most 20 MB, 1,000 in a folder; 5,000 rows at once. Rows that vanish are not "
+        "taken as deleted posts.",
+    ),
+    Platform(
+        connector=HackerNews,
+        name="hackernews",
+        title="Hacker News",
+        reads="Stories and comments on Hacker News that hold the school's names.",
+        needs="The names to search for. No account; free.",
+        limits="What Algolia's search of Hacker News finds, up to 500 posts of each search at a time. What "
+        "is deleted there only stops being found.",
+    ),
+)
