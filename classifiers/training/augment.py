@@ -1,0 +1,153 @@
+"""Making a text look as it might have been typed by somebody else, so that its wording alone is learnt from.
+
+Nothing here changes what a text means, so labels stay as they are.
+"""
+
+import re
+from collections.abc import Sequence
+from random import Random
+
+_LEET = str.maketrans({"a": "4", "e": "3", "i": "1", "o": "0", "s": "5", "t": "7"})
+_STARRED = re.compile(r"[aeiou]")
+_NEIGHBOURS = {
+    "a": "s",
+    "e": "r",
+    "i": "o",
+    "o": "p",
+    "n": "m",
+    "t": "y",
+    "s": "d",
+    "r": "t",
+    "l": "k",
+    "h": "g",
+}
+_PLAIN_EMOJI = ("😀", "😂", "🙏", "👍", "🤔", "😅", "🎉", "👀", "🙄", "😊", "✨", "🤷", "😭", "💀", "❤️", "‼️")
+_SCHOOL = re.compile(
+    r"\b(?:St\.? [A-Z][\w'’]+|[A-Z][\w'’]+(?: [A-Z][\w'’]+){0,2}) "
+    r"(?:(?:C ?of ?E|CE|RC|Catholic|Community|Church) )?"
+    r"(?:Primary|Infants?|Juniors?|High|Secondary|Grammar|Academy|College|School)(?: (?:School|Academy))?\b"
+)
+_HANDLE = re.compile(r"@\w+")
+# fmt: off
+_FIRST = (
+    "Alder", "Birch", "Cold", "Dun", "Elm", "Fair", "Gran", "Hart", "Ivy", "Kings", "Lang", "Marsh",
+    "North", "Oak", "Pen", "Ridge", "Sand", "Thorn", "West", "Wick",
+)
+_LAST = (
+    "borough", "bridge", "bury", "combe", "dale", "field", "ford", "gate", "ham", "hill", "hurst",
+    "ley", "mere", "moor", "ness", "stead", "ton", "well", "wood", "worth",
+)
+# fmt: on
+_KINDS = (
+    "Primary",
+    "Academy",
+    "High School",
+    "School",
+    "Community Primary School",
+    "College",
+    "Infants",
+    "Juniors",
+)
+
+
+def altered(text: str, others: Sequence[str], chance: Random) -> str:
+    """The text as another might have typed it; `others` are harmless texts that may stand beside it."""
+    if chance.random() < 0.35:
+        text = _SCHOOL.sub(lambda _: _school(chance), text)
+    text = _HANDLE.sub("@user", text)
+    for share, change in _CHANGES:
+        if chance.random() < share:
+            text = change(text, chance)
+    if others and chance.random() < 0.18:
+        other = chance.choice(others)
+        text = f"{other} {text}" if chance.random() < 0.5 else f"{text} {other}"
+    return text
+
+
+def _school(chance: Random) -> str:
+    return f"{chance.choice(_FIRST)}{chance.choice(_LAST)} {chance.choice(_KINDS)}"
+
+
+def _words(text: str, chance: Random, share: float, change: "re.Pattern[str]") -> list[tuple[int, int]]:
+    """Where the words lie that are to be changed: a share of those that the pattern matches."""
+    return [match.span() for match in change.finditer(text) if chance.random() < share]
+
+
+def _each(text: str, spans: Sequence[tuple[int, int]], new: "list[str]") -> str:
+    for (start, end), word in reversed(list(zip(spans, new, strict=True))):
+        text = text[:start] + word + text[end:]
+    return text
+
+
+_WORD = re.compile(r"[A-Za-z]{4,}")
+
+
+def _typos(text: str, chance: Random) -> str:
+    spans = _words(text, chance, 0.12, _WORD)
+    return _each(text, spans, [_typo(text[a:b], chance) for a, b in spans])
+
+
+def _typo(word: str, chance: Random) -> str:
+    at = chance.randrange(1, len(word) - 1)
+    return chance.choice(
+        (
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            word[:at] + word[at] + word[at:],
+            word[:at] + _NEIGHBOURS.get(word[at], word[at]) + word[at + 1 :],
+        )
+    )
+
+
+def _leet(text: str, chance: Random) -> str:
+    spans = _words(text, chance, 0.3, _WORD)
+    return _each(text, spans, [text[a:b].translate(_LEET) for a, b in spans])
+
+
+def _starred(text: str, chance: Random) -> str:
+    spans = _words(text, chance, 0.2, _WORD)
+    return _each(text, spans, [text[a] + _STARRED.sub("*", text[a + 1 : b], count=1) for a, b in spans])
+
+
+def _spaced(text: str, chance: Random) -> str:
+    spans = _words(text, chance, 0.12, _WORD)
+    return _each(text, spans, [" ".join(text[a:b]) for a, b in spans])
+
+
+def _elongated(text: str, chance: Random) -> str:
+    spans = _words(text, chance, 0.12, _WORD)
+    return _each(text, spans, [text[a:b] + text[b - 1] * chance.randint(1, 4) for a, b in spans])
+
+
+def _bare(text: str, _: Random) -> str:
+    return re.sub(r"['’.,!?;:]", "", text)
+
+
+def _emoji(text: str, chance: Random) -> str:
+    return f"{text} {chance.choice(_PLAIN_EMOJI) * chance.randint(1, 2)}"
+
+
+def _handle(text: str, _: Random) -> str:
+    return f"@user {text}"
+
+
+def _tagged(text: str, chance: Random) -> str:
+    return f"{text} #{chance.choice(_FIRST)}{chance.choice(_LAST)}"
+
+
+def _at_school(text: str, chance: Random) -> str:
+    return f"{_school(chance)}: {text}" if chance.random() < 0.5 else f"{text} ({_school(chance)})"
+
+
+_CHANGES = (
+    (0.12, _typos),
+    (0.05, _leet),
+    (0.05, _starred),
+    (0.04, _spaced),
+    (0.05, _elongated),
+    (0.20, _bare),
+    (0.12, _emoji),
+    (0.06, _handle),
+    (0.06, _tagged),
+    (0.10, _at_school),
+)
