@@ -1,0 +1,1 @@
+"""The command `monitor`, for people at a terminal."""

@@ -1,0 +1,171 @@
+"""`check`: whether all is well, in lines that a person can act on."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urljoin
+
+import typer
+from rich.table import Table
+
+from connectors.connector import Refused, Unavailable
+from connectors.csv_export import CsvExport
+from connectors.feed import Feed
+from connectors.post import State
+from connectors.reading import read, refuse_walls
+from connectors.webpage import WebPage
+from monitor.app import App, now
+from monitor.cli.terminal import DEFAULT_CONFIG, NEEDS_A_PERSON, ConfigPath, clean, opened, out, say
+from monitor.clocks import local
+from monitor.coverage import Coverage, is_stale, says
+from monitor.mail.mailer import MailDelayed, MailRefused
+from monitor.mail.wording import count
+
+ALIVE = timedelta(minutes=2)
+PATIENCE = 20.0
+"""Seconds that a host may take to answer when it is tried."""
+_GLANCE = 100_000
+_MEND_THEMSELVES = frozenset([State.OK, State.BEHIND, State.RATE_LIMITED])
+
+
+def check(
+    config: ConfigPath = DEFAULT_CONFIG,
+    network: Annotated[
+        bool,
+        typer.Option("--network", help="Try every host that the configuration needs, and the model."),
+    ] = False,
+) -> None:
+    """Say whether all is well: settings, sources, mail, evidence, and the worker itself."""
+    with opened(config) as app:
+        coverage = app.store.sources.coverage(now() - timedelta(days=1), now())
+        out.print(_sources(app, coverage))
+        for line in _facts(app):
+            say(f"  {line}")
+        amiss = [
+            *_amiss(app, coverage),
+            *_model_out(app, thoroughly=network),
+            *(_unreachable(app) if network else ()),
+        ]
+        worth_knowing = list(_worth_knowing(app))
+        for line in worth_knowing:
+            say(f"! {line}")
+        for line in amiss:
+            say(f"✗ {line}")
+        if amiss:
+            raise typer.Exit(NEEDS_A_PERSON)
+        say(f"✓ Nothing is broken.{' Lines with ! are still to be put in order.' if worth_knowing else ''}")
+
+
+def _sources(app: App, coverage: Sequence[Coverage]) -> Table:
+    zone = app.write.manner.zone
+    table = Table("source", "state", "last read in full", "next", "read (24 h)", "about us", "note")
+    for source in coverage:
+        table.add_row(
+            clean(source.source),
+            source.state.value,
+            local(source.last_ok_at, zone) if source.last_ok_at else "never yet",
+            local(source.next_due_at, zone) if source.next_due_at else "",
+            str(source.read),
+            str(source.mentions),
+            clean(source.reason),
+        )
+    return table
+
+
+def _facts(app: App) -> Iterator[str]:
+    config = app.config
+    beat = app.store.journal.last_beat()
+    people = count(len(app.write.people), "person", "people")
+    schools, sources = count(len(config.schools), "school"), count(len(config.sources), "source")
+    yield f"configuration: {schools}, {sources}, {people}"
+    yield f"judged by: {app.poll.classifier.by}"
+    yield f"worker last alive: {local(beat, app.write.manner.zone) if beat else 'never'}"
+    yield f"mail: {config.mail.server or 'no server is set: messages are put into a folder'}"
+    yield f"browser for screen prints: {app.browser.reason}"
+    yield f"kept in: {config.data}"
+    for line in app.write.manner.looser:
+        yield f"looser than shipped: {line}"
+
+
+def _worth_knowing(app: App) -> Iterator[str]:
+    if app.store.journal.last_beat() is None:
+        yield "The worker has not run yet: start it (monitor run)."
+    yield from app.config.warnings(now())
+
+
+def _amiss(app: App, coverage: Sequence[Coverage]) -> Iterator[str]:
+    at = now()
+    beat = app.store.journal.last_beat()
+    if beat is not None and at - beat > ALIVE:
+        yield f"The worker was last alive at {local(beat, app.write.manner.zone)}: start it (monitor run)."
+    for source in coverage:
+        yield from _gap(source, stale=source.last_try_at is not None and is_stale(source, at))
+    yield from app.write.machine()
+    yield from app.write.unheard()
+    review = app.config.governance.review_due
+    if review is not None and review < at.date():
+        yield f"The review of this monitoring was due on {review:%d %b %Y} (governance.review_due)."
+    if app.config.data.stat().st_mode & 0o077:
+        yield f"{app.config.data} can be read by others on this machine: chmod 700 it."
+
+
+def _gap(source: Coverage, *, stale: bool) -> Iterator[str]:
+    if stale or source.state not in _MEND_THEMSELVES:
+        yield f"{'COVERAGE GAP ' if stale else ''}{clean(source.source)}: {clean(says(source), 800)}"
+
+
+def _model_out(app: App, *, thoroughly: bool) -> Iterator[str]:
+    """That the model is out, and why: by its files, by trying it, or as the worker found it."""
+    outage = app.store.journal.outage()
+    why = app.model_amiss() or (app.probe.glance() if thoroughly else "") or (outage and outage.reason)
+    if why:
+        state = f"has been out since {local(outage.since, app.write.manner.zone)}" if outage else "is out"
+        yield f"The model {state}: the rules judge alone. {clean(why, 800)}"
+
+
+def _unreachable(app: App) -> Iterator[str]:
+    """What cannot be reached; what can is told at once, one line for each host."""
+    hosts = _hosts(app)
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda url: _no_answer(app, url), hosts.values())
+        for host, problem in zip(hosts, answers, strict=True):
+            if problem is None:
+                say(f"  ✓ {clean(host)}: answers")
+            else:
+                yield f"{clean(host)}: {clean(problem)}"
+    yield from _mail_trouble(app)
+
+
+def _hosts(app: App) -> dict[str, str]:
+    """An address at each host that is asked over the web, under what people call the host."""
+    urls = {
+        source.host: source.url if isinstance(source, Feed | WebPage) else source.base_url
+        for source in app.config.sources
+        if not isinstance(source, CsvExport)
+    }
+    if app.beat.url:
+        urls["the heartbeat"] = app.beat.url
+    return urls
+
+
+def _no_answer(app: App, url: str) -> str | None:
+    """Why the host of this address does not answer; what it answers says nothing about the way to it.
+
+    Asked is for its robots.txt: every machine may read that, and it sets off no heartbeat.
+    """
+    try:
+        address = urljoin(url, "/robots.txt")
+        refuse_walls(read(app.http, address, limit=_GLANCE, expanded=_GLANCE, seconds=PATIENCE))
+    except (Unavailable, Refused) as error:
+        is_on_the_way = error.__cause__ is not None
+        here = error.state in {State.FILTERED_HERE, State.OUR_NETWORK_DOWN}
+        return error.reason if is_on_the_way or here else None
+    return None
+
+
+def _mail_trouble(app: App) -> Iterator[str]:
+    try:
+        say(f"  ✓ mail: {clean(' '.join(app.deliver.post.greet()))}")
+    except (MailDelayed, MailRefused) as error:
+        yield f"mail: {clean(str(error))}"

@@ -1,0 +1,207 @@
+"""`scan` and `run`: one pass over the sources, or the unattended worker."""
+
+import logging
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn
+from rich.table import Table
+
+from connectors.post import State
+from monitor.app import App, rebuild, start
+from monitor.cli.terminal import (
+    DEFAULT_CONFIG,
+    NEEDS_A_PERSON,
+    ConfigPath,
+    clean,
+    err,
+    harmless,
+    opened,
+    out,
+    print_json,
+    progress,
+    remark,
+    say,
+    stop,
+)
+from monitor.config.documents import minimal_config
+from monitor.config.problems import ConfigError
+from monitor.config.settings import Config
+from monitor.config.watching import Watcher
+from monitor.jobs.faults import in_words
+from monitor.jobs.poll import Polled
+from monitor.mail.wording import count
+
+log = logging.getLogger("monitor")
+
+READERS = 4
+
+
+class _Harmless(logging.Formatter):
+    """Log lines without anything that a terminal obeys: they may quote what a server said."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
+
+
+def scan(
+    config: ConfigPath = DEFAULT_CONFIG,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", metavar="NAME", help="Only this source; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source.")] = False,
+) -> None:
+    """Read every source once, now; capture, and send what is urgent."""
+    _log_to_standard_error(logging.WARNING)
+    with opened(config, start) as app:
+        names = _chosen(app, source)
+        polled = [found for found in _poll_all(app, names) if found is not None]
+        _finish(app)
+        if as_json:
+            for found in polled:
+                print_json(_as_json(found))
+        else:
+            out.print(_table(polled))
+            say(f"Judged by {app.poll.classifier.by}.")
+        outage = app.store.journal.outage()
+        if outage is not None:
+            remark(f"The model is out: the rules judge alone. {clean(outage.reason, 800)}")
+        if outage or any(found.state not in {State.OK, State.BEHIND} for found in polled):
+            raise typer.Exit(NEEDS_A_PERSON)
+
+
+def _chosen(app: App, wanted: Sequence[str] | None) -> list[str]:
+    known = list(app.poll.sources)
+    for name in wanted or ():
+        if name not in known:
+            stop(f"There is no source named '{clean(name, 80)}'. The configuration has: {', '.join(known)}.")
+    return list(dict.fromkeys(wanted)) if wanted else known
+
+
+def _poll_all(app: App, names: Sequence[str]) -> Iterator[Polled | None]:
+    """Poll a few sources at a time, saying how far it is: a bar for a person, a line a source otherwise."""
+    with progress(BarColumn(), MofNCompleteColumn()) as bar, ThreadPoolExecutor(READERS) as pool:
+        task = bar.add_task("Reading sources …", total=len(names))
+        running = {pool.submit(app.poll_source, name, early=True): name for name in names}
+        for done in as_completed(running):
+            bar.advance(task)
+            found = _outcome(done, running[done])
+            if not err.is_terminal:
+                remark(f"{running[done]}: {found.state if found else 'read by another worker just now'}")
+            yield found
+
+
+def _outcome(done: Future[Polled | None], source: str) -> Polled | None:
+    try:
+        return done.result()
+    except Exception as error:  # noqa: BLE001  # recorded at the source by App.poll_source
+        # One bad source never stops the others; it is recorded at the source and told here.
+        said = f"the monitor itself failed: {in_words(error)}"
+        log.error("the poll of %s failed: %s", source, said)  # noqa: TRY400  # a traceback may quote a post
+        return Polled(source=source, state=State.PARSE_ERROR, reason=said)
+
+
+def _finish(app: App) -> None:
+    app.write.urgent()
+    if not err.is_terminal:
+        remark("Keeping evidence and sending.")
+    with progress() as bar:
+        bar.add_task("Keeping evidence and sending …", total=None)
+        while app.deliver.run() is not None:
+            pass
+        while app.capturing.run() is not None:
+            pass
+
+
+def _as_json(found: Polled) -> dict[str, object]:
+    return {
+        "source": found.source,
+        "state": found.state.value,
+        "reason": found.reason,
+        "read": found.read,
+        "changed": found.changed,
+        "mentions": found.mentions,
+        "alerts": list(found.recorded.new),
+        "joined": list(found.recorded.joined),
+        "raised": list(found.recorded.raised),
+    }
+
+
+def _table(polled: Sequence[Polled]) -> Table:
+    table = Table("source", "state", "read", "new", "about us", "alerts", "note")
+    for found in polled:
+        alerts = ", ".join(f"A-{number}" for number in (*found.recorded.new, *found.recorded.raised))
+        table.add_row(
+            clean(found.source),
+            found.state.value,
+            str(found.read),
+            str(found.changed),
+            str(found.mentions),
+            alerts,
+            clean(found.reason),
+        )
+    return table
+
+
+def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Work unattended until told to stop (SIGTERM or Ctrl+C)."""
+    from monitor.scheduler import Scheduler  # noqa: PLC0415  # APScheduler is needed by this command alone
+
+    _log_to_standard_error(logging.INFO)
+    halt = Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: halt.set())
+    watcher = Watcher(config, os.environ)
+    settings = _await_config(config, watcher, halt)
+    if settings is None:
+        return
+    app = start(settings)
+    sources, schools = count(len(settings.sources), "source"), count(len(settings.schools), "school")
+    log.info("watching %s for %s", sources, schools)
+    scheduler = Scheduler(app, watcher, rebuild)
+    scheduler.run(halt)
+
+
+def _log_to_standard_error(level: int) -> None:
+    lines = logging.StreamHandler()
+    lines.setFormatter(_Harmless("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    logging.basicConfig(level=level, handlers=[lines])
+    for chatty in ("apscheduler", "httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _await_config(path: Path, watcher: Watcher, halt: Event) -> Config | None:
+    """The configuration, as soon as there is one to use: until then the worker says what to edit."""
+    _write_minimal(path)
+    while not halt.is_set():
+        found = watcher.poll()
+        if isinstance(found, ConfigError):
+            log.error(
+                "%s\nThe monitor is up but watches nothing. Edit %s; it is read again by itself.", found, path
+            )
+        elif found is not None:
+            return found
+        halt.wait(5)
+    return None
+
+
+def _write_minimal(path: Path) -> None:
+    """Write a first configuration where there is none; a folder that is shut must not end the worker."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(minimal_config())
+        log.warning("there was no configuration, so a first one was written: edit %s", path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        log.warning(
+            "there is no %s and it cannot be written (%s). Make it with this content:", path, error.strerror
+        )
+        log.warning("\n%s", minimal_config())

@@ -1,0 +1,1 @@
+"""What people set: one YAML file, checked before it is believed."""

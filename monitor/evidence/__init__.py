@@ -1,0 +1,1 @@
+"""Keeping what was found as it was."""

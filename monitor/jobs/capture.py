@@ -1,0 +1,50 @@
+"""Capturing: have the camera take what is due, one at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.captures import Capture, Order, next_try
+from monitor.evidence.camera import Camera, CaptureFailed
+from monitor.store.store import Store
+
+LEASE = timedelta(minutes=3)
+MOST_TRIES = 20
+"""More than `next_try` ever allows: such an order ends the camera, or the whole worker, each time."""
+GIVEN_UP = f"The monitor itself failed on this post at each of {MOST_TRIES} tries."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capturing:
+    """Takes due captures; posts vanish, so the most serious goes first."""
+
+    store: Store
+    camera: Camera
+    now: Callable[[], datetime]
+    worker: str
+
+    def run(self) -> Capture | None:
+        """Take the next due capture; None when none was due or it has to be tried again."""
+        at = self.now()
+        order = self.store.captures.claim(self.worker, at, at + LEASE)
+        capture = None if order is None else self._take(order, at)
+        if capture is not None:
+            self.store.captures.done(capture)
+        return capture
+
+    def _take(self, order: Order, at: datetime) -> Capture | None:
+        if order.attempts >= MOST_TRIES:
+            return self.camera.give_up(order, GIVEN_UP, at)
+        try:
+            return self.camera.take(order, at)
+        except CaptureFailed as failure:
+            return self._put_off(order, str(failure))
+
+    def _put_off(self, order: Order, reason: str) -> Capture | None:
+        """Try again later; when it is time to stop, the record says why there is no more."""
+        at = self.now()
+        again = next_try(order.attempts + 1, order.seen_at, at)
+        if again is None:
+            return self.camera.give_up(order, reason, at)
+        self.store.captures.failed(order.id, reason, again, at)
+        return None

@@ -1,0 +1,1 @@
+"""Showing one matter in full to the person who decides."""

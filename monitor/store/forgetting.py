@@ -1,0 +1,277 @@
+"""Forgetting: what the retention rules let go, with tombstones so that it never comes back as new."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
+
+from monitor.alerts import Status
+from monitor.captures import Kind, Progress
+from monitor.cases import Act
+from monitor.store.database import Database, take_turns
+from monitor.store.hashes import Hasher
+from monitor.store.posts import in_chunks
+from monitor.store.tables import (
+    alert_posts,
+    alerts,
+    captures,
+    digest_entries,
+    judgements,
+    notices,
+    owed,
+    posts,
+    revisions,
+    tallies,
+    tombstones,
+    troubles,
+    unrelated,
+)
+from monitor.store.upserts import add_missing
+
+NO_LONGER_SERVED = timedelta(days=3)
+COUNTS_KEPT = timedelta(days=400)
+"""How long tallies and failures of jobs are kept, which hold nothing about anybody."""
+TOO_LATE = "The alert was closed and its text was forgotten before a capture could be taken."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long each kind of thing is kept."""
+
+    below_threshold: timedelta
+    not_a_concern: timedelta
+    closed: timedelta
+    evidence: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What a run let go, or would: counts, and the folders of captures to delete from disk."""
+
+    texts: int
+    alerts: int
+    captures: tuple[str, ...]
+    hashes: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What may go now, by number."""
+
+    posts: Sequence[int]
+    alerts: Sequence[int]
+    captures: Sequence[tuple[str, str]]
+    hashes: int
+    held: int
+
+
+class Forgetting:
+    """The only door through which anything leaves."""
+
+    def __init__(self, database: Database, hasher: Hasher) -> None:
+        self._database = database
+        self._hasher = hasher
+
+    def plan(self, retention: Retention, at: datetime) -> Forgotten:
+        """What would be let go now; nothing is changed."""
+        with self._database.reading() as connection:
+            due = _due(connection, retention, at)
+            folders = _folders_left(connection)
+        return _told(due, (*folders, *(folder for _, folder in due.captures if folder)))
+
+    def forget(self, retention: Retention, at: datetime) -> Forgotten:
+        """Let it go: texts, urls and authors are emptied, tombstones written; an alert on hold keeps all.
+
+        The folders of captures are named again at each run until `removed` has been told that they are gone.
+        """
+        with self._database.writing() as connection:
+            take_turns(connection, "upkeep")
+            due = _due(connection, retention, at)
+            _empty_alerts(connection, due.alerts, at)
+            for numbers in in_chunks([*due.posts, *_left_over(connection, due.alerts)]):
+                self._bury(connection, numbers, at)
+            _let_captures_go(connection, [number for number, _ in due.captures], at)
+            _let_hashes_go(connection, at)
+            _empty_messages(connection, at - retention.below_threshold)
+            _let_counts_go(connection, at - COUNTS_KEPT)
+            folders = _folders_left(connection)
+        return _told(due, folders)
+
+    def removed(self, folders: Sequence[str], at: datetime) -> None:
+        """These folders of captures are gone from the disk."""
+        with self._database.writing() as connection:
+            for some in in_chunks(folders):
+                gone = and_(_unremoved(), captures.c.folder.in_(some))
+                connection.execute(update(captures).where(gone).values(removed_at=at))
+
+    def _bury(self, connection: Connection, numbers: Sequence[int], at: datetime) -> None:
+        """Empty these posts, and leave a keyed hash of each revision."""
+        said = (
+            select(posts.c.platform, posts.c.post_id, revisions.c.revision)
+            .join(revisions, revisions.c.post == posts.c.id)
+            .where(posts.c.id.in_(numbers))
+        )
+        hashes = {self._hasher.tombstone(*row) for row in connection.execute(said)}
+        add_missing(connection, tombstones, [{"hash": one, "at": at} for one in sorted(hashes)])
+        emptied = {"revision": None, "title": None, "text": None}
+        connection.execute(update(revisions).where(revisions.c.post.in_(numbers)).values(**emptied))
+        connection.execute(update(posts).where(posts.c.id.in_(numbers)).values(**_emptied_post(at)))
+
+
+def _told(due: _Due, folders: tuple[str, ...]) -> Forgotten:
+    return Forgotten(
+        texts=len(due.posts), alerts=len(due.alerts), captures=folders, hashes=due.hashes, held=due.held
+    )
+
+
+# What may go
+
+
+def _due(connection: Connection, retention: Retention, at: datetime) -> _Due:
+    ended = and_(alerts.c.forgotten_at.is_(None), _long_closed(retention, at))
+    evidence = _old_evidence(at - retention.evidence)
+    going = select(alerts.c.number).where(ended, ~alerts.c.held).order_by(alerts.c.number)
+    pictures = (
+        select(captures.c.id, captures.c.folder)
+        .join(alerts, alerts.c.number == captures.c.alert)
+        .where(evidence, ~alerts.c.held)
+        .order_by(captures.c.id)
+    )
+    return _Due(
+        posts=list(connection.scalars(_below_threshold(at - retention.below_threshold))),
+        alerts=list(connection.scalars(going)),
+        captures=[(row.id, row.folder) for row in connection.execute(pictures)],
+        hashes=_count(connection, unrelated.c.hash, _not_served(at)),
+        held=_held(connection, ended, evidence),
+    )
+
+
+def _long_closed(retention: Retention, at: datetime) -> ColumnElement[bool]:
+    no_concern = and_(
+        alerts.c.closed_as == Act.NOT_A_CONCERN.value, alerts.c.closed_at <= at - retention.not_a_concern
+    )
+    return and_(
+        alerts.c.status == Status.CLOSED.value, or_(no_concern, alerts.c.closed_at <= at - retention.closed)
+    )
+
+
+def _old_evidence(before: datetime) -> ColumnElement[bool]:
+    """Evidence of a matter that is over; while an alert is open, somebody may still need it."""
+    return and_(
+        captures.c.forgotten_at.is_(None),
+        captures.c.captured_at <= before,
+        alerts.c.status == Status.CLOSED.value,
+        alerts.c.closed_at <= before,
+    )
+
+
+def _below_threshold(before: datetime) -> Any:
+    alerted = exists().where(alert_posts.c.post == posts.c.id)
+    kept = and_(posts.c.forgotten_at.is_(None), posts.c.changed_at <= before)
+    return select(posts.c.id).where(kept, ~alerted).order_by(posts.c.id)
+
+
+def _not_served(at: datetime) -> ColumnElement[bool]:
+    return unrelated.c.last_served < (at - NO_LONGER_SERVED).date()
+
+
+def _held(connection: Connection, ended: ColumnElement[bool], evidence: ColumnElement[bool]) -> int:
+    """How many alerts would lose something now if they were not on hold."""
+    with_old_evidence = exists().where(captures.c.alert == alerts.c.number, evidence)
+    return _count(connection, alerts.c.number, and_(alerts.c.held, or_(ended, with_old_evidence)))
+
+
+def _count(connection: Connection, column: Any, condition: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count(column)).where(condition)) or 0
+
+
+def _unremoved() -> ColumnElement[bool]:
+    let_go = and_(captures.c.forgotten_at.is_not(None), captures.c.folder != "")
+    return and_(let_go, captures.c.removed_at.is_(None))
+
+
+def _folders_left(connection: Connection) -> tuple[str, ...]:
+    """The folders of captures that were let go, as far as nobody has said that they are gone."""
+    return tuple(connection.scalars(select(captures.c.folder).where(_unremoved()).order_by(captures.c.id)))
+
+
+def _left_over(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """The posts of these alerts that no other alert still keeps."""
+    left: list[int] = []
+    for some in in_chunks(numbers):
+        keeping = (
+            select(alert_posts.c.post)
+            .join(alerts, alerts.c.number == alert_posts.c.alert)
+            .where(alerts.c.forgotten_at.is_(None))
+        )
+        theirs = (
+            select(alert_posts.c.post)
+            .join(posts, posts.c.id == alert_posts.c.post)
+            .where(alert_posts.c.alert.in_(some), posts.c.forgotten_at.is_(None))
+            .where(alert_posts.c.post.not_in(keeping))
+        )
+        left += connection.scalars(theirs)
+    return sorted(set(left))
+
+
+# Letting go
+
+
+def _emptied_post(at: datetime) -> dict[str, Any]:
+    return {
+        "post_id": None,
+        "url": "",
+        "author": None,
+        "posted_at": None,
+        "edited_at": None,
+        "parent": None,
+        "parent_text": "",
+        "thread": None,
+        "links": [],
+        "reconsider": False,
+        "forgotten_at": at,
+    }
+
+
+def _empty_alerts(connection: Connection, numbers: Sequence[int], at: datetime) -> None:
+    emptied: dict[str, Any] = {
+        "urls": [],
+        "revision": "",
+        "signature": [],
+        "fingerprint": "",
+        "thread": None,
+        "forgotten_at": at,
+    }
+    never = {"progress": Progress.LIMITED.value, "kind": Kind.METADATA_ONLY.value, "limits": [TOO_LATE]}
+    for some in in_chunks(numbers):
+        connection.execute(update(alerts).where(alerts.c.number.in_(some)).values(**emptied))
+        connection.execute(update(judgements).where(judgements.c.alert.in_(some)).values(revision=""))
+        due = and_(captures.c.alert.in_(some), captures.c.progress == Progress.DUE.value)
+        connection.execute(update(captures).where(due).values(**never, captured_at=at))
+
+
+def _let_captures_go(connection: Connection, ids: Sequence[str], at: datetime) -> None:
+    for some in in_chunks(ids):
+        emptied = update(captures).where(captures.c.id.in_(some))
+        connection.execute(emptied.values(forgotten_at=at, files=[], limits=[], error=""))
+
+
+def _let_hashes_go(connection: Connection, at: datetime) -> None:
+    connection.execute(delete(unrelated).where(_not_served(at)))
+
+
+def _empty_messages(connection: Connection, before: datetime) -> None:
+    """A sent message has done its work; that it was sent stays. What was said of a held alert stays whole."""
+    told = select(owed.c.notice).join(alerts, alerts.c.number == owed.c.alert)
+    named = select(digest_entries.c.notice).join(alerts, alerts.c.number == digest_entries.c.alert)
+    held = told.where(alerts.c.held, owed.c.notice.is_not(None)).union(named.where(alerts.c.held))
+    old = and_(notices.c.sent_at <= before, notices.c.message != b"", notices.c.id.not_in(held))
+    connection.execute(update(notices).where(old).values(message=b""))
+
+
+def _let_counts_go(connection: Connection, before: datetime) -> None:
+    connection.execute(delete(tallies).where(tallies.c.at < before))
+    connection.execute(delete(troubles).where(troubles.c.at < before))

@@ -1,0 +1,188 @@
+"""Turning nouns into rows and rows into nouns; nothing here asks the database."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row
+
+from classifiers.taxonomy import Severity
+from classifiers.verdict import Fired, Verdict
+from connectors.post import Channel, Post
+from monitor.alerts import Alert, Judgement, Reason, Status
+from monitor.captures import Capture, File, Kind, Progress
+from monitor.notices import Notice, NoticeKind
+from monitor.playbook import Role
+from monitor.store.hashes import held_id
+from monitor.stories import Story
+
+
+def post_row(post: Post) -> dict[str, Any]:
+    """The columns of a post that its author or platform may change."""
+    return {
+        "url": post.url,
+        "author": post.author,
+        "posted_at": post.posted_at,
+        "edited_at": post.edited_at,
+        "language": post.language,
+        "channel": post.channel.value,
+        "parent": post.parent,
+        "parent_text": post.parent_text,
+        "thread": post.thread,
+        "links": list(post.links),
+        "has_media": post.has_media,
+        "sensitive": post.sensitive,
+    }
+
+
+def identity_row(post: Post) -> dict[str, str]:
+    """The columns that say which post it is."""
+    return {"platform": post.platform, "post_id": held_id(post)}
+
+
+def read_post(row: Row[Any]) -> Post:
+    """A post at the revision that the row was joined with."""
+    return Post(
+        platform=row.platform,
+        id=row.post_id or "",
+        url=row.url,
+        text=row.text or "",
+        title=row.title or "",
+        author=row.author,
+        posted_at=row.posted_at,
+        edited_at=row.edited_at,
+        language=row.language,
+        channel=Channel(row.channel),
+        parent=row.parent,
+        parent_text=row.parent_text,
+        thread=row.thread,
+        links=tuple(row.links),
+        has_media=row.has_media,
+        sensitive=row.sensitive,
+    )
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON."""
+    return {
+        "abuse": verdict.abuse,
+        "safeguarding": verdict.safeguarding,
+        "reputational": verdict.reputational,
+        "scores": dict(verdict.scores),
+        "by": verdict.by,
+        "fired": [asdict(fired) for fired in verdict.fired],
+        "media_lock": verdict.media_lock,
+        "language": verdict.language,
+    }
+
+
+def read_verdict(row: Mapping[str, Any]) -> Verdict:
+    """A verdict from its JSON."""
+    fired = (Fired(**{**one, "minimum": Severity(one["minimum"])}) for one in row["fired"])
+    return Verdict(**{**row, "fired": tuple(fired)})
+
+
+def judgement_row(judgement: Judgement) -> dict[str, Any]:
+    """A judgement as JSON."""
+    return asdict(judgement)
+
+
+def read_judgement(row: Mapping[str, Any]) -> Judgement:
+    """A judgement from its JSON."""
+    return Judgement(
+        alert=row["alert"],
+        reason=Reason(row["reason"]),
+        severity=Severity(row["severity"]),
+        subcategory=row["subcategory"],
+        subcategories=tuple(row["subcategories"]),
+        why=tuple(row["why"]),
+        roles=tuple(Role(role) for role in row["roles"]),
+        urgent=row["urgent"],
+        media_lock=row["media_lock"],
+        anonymous=row["anonymous"],
+    )
+
+
+def read_alert(row: Row[Any]) -> Alert:
+    """An alert from a row of its table."""
+    return Alert(
+        number=row.number,
+        school=row.school_id,
+        source=row.source,
+        platform=row.platform,
+        channel=Channel(row.channel),
+        urls=tuple(row.urls),
+        severity=Severity(row.severity),
+        subcategory=row.subcategory,
+        subcategories=tuple(row.subcategories),
+        reason=Reason(row.reason),
+        why=tuple(row.why),
+        roles=tuple(Role(role) for role in row.roles),
+        media_lock=row.media_lock,
+        ambiguous=row.ambiguous,
+        others=tuple(row.others),
+        confidence=row.confidence,
+        by=row.by,
+        baseline=row.baseline,
+        urgent=row.urgent,
+        status=Status(row.status),
+        seen_at=row.seen_at,
+        posted_at=row.posted_at,
+        revision=row.revision,
+        judgements=row.judgements,
+        held=row.held,
+        gone_at=row.gone_at,
+        posts=row.posts,
+        joined_at=row.joined_at,
+    )
+
+
+def read_story(row: Row[Any]) -> Story:
+    """What an alert is about, from the columns of its table that tell."""
+    return Story(
+        alert=row.number,
+        school=row.school_id,
+        signature=tuple(row.signature),
+        fingerprint=row.fingerprint,
+        thread=row.thread,
+        subcategories=tuple(row.subcategories),
+        severity=Severity(row.severity),
+        urls=tuple(row.urls),
+        unanswered=row.status == Status.OPEN.value,
+    )
+
+
+def thread_of(post: Post) -> str | None:
+    """The thread of a post, told from threads of the same name elsewhere."""
+    return f"{post.platform}:{post.thread}" if post.thread else None
+
+
+def read_capture(row: Row[Any]) -> Capture:
+    """A capture that was taken; of one let go only the hash of its record is left, and it says so."""
+    gone = row.forgotten_at is not None
+    return Capture(
+        id=row.id,
+        alert=row.alert,
+        kind=Kind(row.kind),
+        progress=Progress(row.progress),
+        captured_at=row.captured_at,
+        folder="" if gone else row.folder,
+        files=() if gone else tuple(File(**file) for file in row.files),
+        record_sha256=row.record_sha256,
+        limits=("Deleted under the retention rules.",) if gone else tuple(row.limits),
+    )
+
+
+def read_notice(row: Row[Any], message: bytes) -> Notice:
+    """A notice with the bytes that were asked for."""
+    return Notice(
+        id=row.id,
+        kind=NoticeKind(row.kind),
+        recipient=row.recipient,
+        message_id=row.message_id,
+        message=message,
+        created_at=row.created_at,
+        attempts=row.attempts,
+        sent_at=row.sent_at,
+        error=row.error,
+    )
