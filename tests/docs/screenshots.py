@@ -1,0 +1,38 @@
+"""Take the pictures of the documentation from what the demo made: `make screenshots`."""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from monitor.evidence.browser import find_browser
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+WIDTH = 700
+
+
+def holding(folder: Path, pattern: str, words: str) -> Path:
+    """The first page of this pattern that holds these words."""
+    return next(page for page in sorted(folder.glob(pattern)) if words in page.read_text(encoding="utf-8"))
+
+
+def take(demo: Path) -> None:
+    """A picture of a digest, an urgent notice and an alert, each as far down as it is worth showing."""
+    pages = {
+        "digest": (holding(demo / "mail", "*-digest-*.html", "Dana Lead"), 990),
+        "urgent": (holding(demo / "mail", "*-urgent-*.html", "Abuse: threat of violence"), 832),
+        "alert": (holding(demo, "A-*.html", "What to do first"), 885),
+    }
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(None).path)
+        view = browser.new_page(viewport={"width": WIDTH, "height": 1000}, color_scheme="light")
+        for name, (page, height) in pages.items():
+            view.goto(page.resolve().as_uri())
+            clip = {"x": 0.0, "y": 0.0, "width": float(WIDTH), "height": float(height)}
+            view.screenshot(path=IMAGES / f"{name}.png", clip=clip)
+        browser.close()
+
+
+if __name__ == "__main__":
+    take(Path(sys.argv[1]))
