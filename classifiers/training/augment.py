@@ -58,10 +58,15 @@ def altered(text: str, others: Sequence[str], chance: Random) -> str:
     for share, change in _CHANGES:
         if chance.random() < share:
             text = change(text, chance)
-    if others and chance.random() < 0.18:
+    for _ in range(_beside(chance) if others else 0):
         other = chance.choice(others)
         text = f"{other} {text}" if chance.random() < 0.5 else f"{text} {other}"
     return text
+
+
+def _beside(chance: Random) -> int:
+    """How many harmless texts stand beside one: mostly none, often one, now and then many."""
+    return chance.choices((0, 1, chance.randint(3, 8)), (0.77, 0.17, 0.06))[0]
 
 
 def _school(chance: Random) -> str:

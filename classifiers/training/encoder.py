@@ -1,4 +1,8 @@
-"""The network that is trained: a compact encoder, the mean of its tokens, and one number a label."""
+"""The network that is trained: a compact encoder, and one number for each label.
+
+Each label looks at the words that matter to it (label-wise attention, Mullenbach et al. 2018, CAML), so that
+a few grave words are not lost in the mean of a long harmless text.
+"""
 
 import re
 import unicodedata
@@ -12,7 +16,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from classifiers.shipped import LABELS
 
-WINDOW = 128  # tokens that are seen at once; a longer text is read in several overlapping windows
+WINDOW = 256  # tokens that are seen at once; a longer text is read in several overlapping windows
+_FAR = 1e4  # below every number that a word is given: padding is never looked at
 _RARE = -4.0  # the logit that every label begins with: each is rare
 _EMOJI = re.compile("[\u203c\u2049\u231a\u231b\u23e9-\u23f3\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001faff]")
 
@@ -36,7 +41,9 @@ class Encoder(nn.Module):
         self.body = body
         self.drop = nn.Dropout(0.1)
         self.last = nn.Linear(body.config.hidden_size, len(LABELS))
+        self.look = nn.Linear(body.config.hidden_size, len(LABELS), bias=False)
         nn.init.constant_(self.last.bias, _RARE)
+        nn.init.zeros_(self.look.weight)  # at first every label sees the mean of all words
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
@@ -45,9 +52,10 @@ class Encoder(nn.Module):
         seen = self.body(
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
         ).last_hidden_state
-        weight = attention_mask.unsqueeze(-1).to(seen.dtype)
-        mean = (seen * weight).sum(1) / weight.sum(1)
-        logits: torch.Tensor = self.last(self.drop(mean))
+        seen = self.drop(seen)
+        padding = (1 - attention_mask).unsqueeze(-1).to(seen.dtype)
+        share = (self.look(seen) - _FAR * padding).softmax(dim=1)
+        logits: torch.Tensor = (share * (seen @ self.last.weight.T)).sum(dim=1) + self.last.bias
         return logits
 
 

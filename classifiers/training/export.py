@@ -21,7 +21,7 @@ from classifiers.training.examples import read_corpus
 from classifiers.transformer import Transformer
 
 _EMBEDDINGS = "body.embeddings.word_embeddings.weight"
-_LAST = "/last/"
+_BODY = "/body/"
 _EDGE = 1e-6
 
 
@@ -72,7 +72,7 @@ def _network(model: Encoder, out: Path) -> None:
             dynamo=False,
         )
         # Seven bits of weight: with eight, processors without VNNI run over.
-        last = [node.name for node in onnx.load(whole).graph.node if node.name.startswith(_LAST)]
+        ends = [node.name for node in onnx.load(whole).graph.node if not node.name.startswith(_BODY)]
         quantize_dynamic(
             whole,
             small,
@@ -80,7 +80,7 @@ def _network(model: Encoder, out: Path) -> None:
             per_channel=True,
             reduce_range=True,
             op_types_to_quantize=["MatMul"],
-            nodes_to_exclude=last,
+            nodes_to_exclude=ends,
         )
         onnx.save(_small_embeddings(onnx.load(small)), out / "model.onnx")
 

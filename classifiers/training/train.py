@@ -19,6 +19,7 @@ from torch import nn
 
 from classifiers.labelled import Labelled
 from classifiers.shipped import LABELS
+from classifiers.taxonomy import TAXONOMY
 from classifiers.training import encoder, export, report
 from classifiers.training.augment import altered
 from classifiers.training.examples import Example, example, read_corpus, without
@@ -28,6 +29,9 @@ SEED = 20261121
 _TOKENS = 2048  # of one batch, padding counted
 _PARENT = encoder.WINDOW // 4  # as when the model is used
 _HEADS = 3
+_KINDS = {at: TAXONOMY[label] for at, label in enumerate(LABELS) if label in TAXONOMY}
+_CRITICAL = [at for at, kind in _KINDS.items() if kind.critical]
+_LOCKING = [at for at, kind in _KINDS.items() if kind.locks_media]
 _SAVE_EVERY = 200  # steps
 _LAST_FASTER = 6.0
 _POSITIVE = 2.0  # a yes weighs this many noes: each sub-category is rare
@@ -86,7 +90,7 @@ def _second(corpus: list[Example], public: list[Example]) -> Stage:
     def pick(chance: random.Random) -> list[Example]:
         return corpus + chance.sample(public, min(len(public), len(corpus) // 4))
 
-    return Stage(name="second", epochs=8, rate=1.5e-4, plain=0.35, pick=pick)
+    return Stage(name="second", epochs=6, rate=1.5e-4, plain=0.35, pick=pick)
 
 
 def _run(model: encoder.Encoder, tokenizer: Any, stage: Stage, work: Path) -> None:
@@ -99,7 +103,7 @@ def _run(model: encoder.Encoder, tokenizer: Any, stage: Stage, work: Path) -> No
     first = list(_batches(tokenizer, stage, 0))
     steps = stage.epochs * len(first)
     # The last layer begins with nothing, so it learns faster than the body, which knows the language already.
-    last = list(model.last.parameters())
+    last = [*model.last.parameters(), *model.look.parameters()]
     groups = [{"params": list(model.body.parameters())}, {"params": last, "lr": _LAST_FASTER * stage.rate}]
     optimizer = torch.optim.AdamW(groups, lr=stage.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
@@ -179,7 +183,11 @@ def _step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: "Batch") ->
 
 
 def _loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """The mean over what is known of the heads, and the sub-categories, which are many and rare, in full."""
+    """The mean over what is known of the heads, and the sub-categories, which are many and rare, in full.
+
+    Of the critical ones, and of those that lock media, it also counts whether the highest is right, whichever
+    it is: an alert, and a page that is not opened, hang on no more.
+    """
     known = (truth >= 0).float()
     weight = torch.ones(truth.shape[1])
     weight[_HEADS:] = _POSITIVE
@@ -189,7 +197,16 @@ def _loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     each = each * known
     heads = each[:, :_HEADS].sum() / known[:, :_HEADS].sum().clamp(min=1)
     below = each[:, _HEADS:].sum() / known[:, _HEADS:].any(dim=1).sum().clamp(min=1)
-    return heads + 0.5 * below
+    whole = known[:, _HEADS:].all(dim=1)
+    if not whole.any():
+        return heads + 0.5 * below
+    highest = sum(
+        nn.functional.binary_cross_entropy_with_logits(
+            logits[whole][:, kinds].amax(dim=1), truth[whole][:, kinds].amax(dim=1)
+        )
+        for kinds in (_CRITICAL, _LOCKING)
+    )
+    return heads + 0.5 * (below + highest)
 
 
 @dataclass(frozen=True, slots=True)
