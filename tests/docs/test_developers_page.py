@@ -123,6 +123,8 @@ def test_what_classify_prints_is_as_the_page_says(tmp_path: Path, monkeypatch: p
     for key, value in CLASSIFIED.items():
         if key in {"reasons", "by"}:
             assert shape(found[key]) == shape(value)
+        elif key in {"abuse", "safeguarding", "reputational", "scores"}:
+            assert found[key] == pytest.approx(value, abs=0.02)  # processors round in their own way
         else:
             assert found[key] == value
 

@@ -25,6 +25,8 @@ PLAYBOOK = Playbook.model_validate(
 )
 PLAYS = PLAYBOOK.plays
 POLICY = make_policy(PLAYBOOK, {}, {})
+HATE_PAGE = PLAYS["abuse.hate_page"].threshold
+FLOOR = PLAYS["safeguarding.grooming"].floor or 0.0
 POST = Post(
     platform="mastodon",
     id="1",
@@ -100,22 +102,25 @@ def test_a_rule_never_makes_a_kind_less_serious_than_its_play() -> None:
 
 
 def test_a_score_alerts_from_its_threshold_on() -> None:
-    assert judged({"abuse.hate_page": 0.70}).reason is Reason.THRESHOLD
-    assert judged({"abuse.hate_page": 0.69}).reason is Reason.BELOW
+    assert judged({"abuse.hate_page": HATE_PAGE}).reason is Reason.THRESHOLD
+    assert judged({"abuse.hate_page": HATE_PAGE - 0.01}).reason is Reason.BELOW
 
 
 def test_a_score_says_where_it_alerts() -> None:
-    assert judged({"abuse.hate_page": 0.91}).why[0] == "Hate page: scored 0.91 (alerts at 0.70)."
+    said = judged({"abuse.hate_page": 0.96}).why[0]
+
+    assert said == f"Hate page: scored 0.96 (alerts at {HATE_PAGE:.2f})."
 
 
 def test_a_critical_kind_alerts_from_its_floor_whatever_the_threshold() -> None:
     strict = make_policy(PLAYBOOK, {"safeguarding.grooming": Change(alert=1.0)}, {})
 
-    judgement = judge(MENTION, verdict({"safeguarding.grooming": 0.31}), strict, AT)
+    judgement = judge(MENTION, verdict({"safeguarding.grooming": FLOOR + 0.01}), strict, AT)
 
     assert (judgement.alert, judgement.reason, judgement.severity) == (True, Reason.FLOOR, Severity.CRITICAL)
     assert judgement.why[0] == (
-        "Grooming: scored 0.31, below 1.00; a critical matter alerts from 0.30 all the same."
+        f"Grooming: scored {FLOOR + 0.01:.2f}, below 1.00; "
+        f"a critical matter alerts from {FLOOR:.2f} all the same."
     )
 
 
@@ -123,7 +128,8 @@ def test_below_everything_there_is_no_alert_and_the_highest_score_is_told() -> N
     judgement = judged({"abuse.hate": 0.2, "reputational.complaint": 0.5})
 
     assert (judgement.alert, judgement.reason, judgement.severity) == (False, Reason.BELOW, Severity.NONE)
-    assert judgement.why == ("Highest: Complaint scored 0.50 (alerts at 0.80).",)
+    alerts_at = PLAYS["reputational.complaint"].threshold
+    assert judgement.why == (f"Highest: Complaint scored 0.50 (alerts at {alerts_at:.2f}).",)
     assert judgement.roles == ()
 
 
@@ -197,7 +203,7 @@ def test_a_score_that_is_no_number_is_not_taken_for_calm() -> None:
 
 def test_the_most_serious_kind_leads_and_all_are_kept() -> None:
     judgement = judged(
-        {"reputational.complaint": 0.99, "safeguarding.online_bullying": 0.7, "abuse.hate_page": 0.9}
+        {"reputational.complaint": 0.99, "safeguarding.online_bullying": 0.96, "abuse.hate_page": 0.97}
     )
 
     assert judgement.severity is Severity.HIGH
@@ -311,7 +317,7 @@ def test_an_ambiguous_school_is_held_back_to_medium() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [verdict({"safeguarding.grooming": 0.31}), verdict({}, rule("abuse.hate", Severity.CRITICAL))]
+    "said", [verdict({"safeguarding.grooming": FLOOR}), verdict({}, rule("abuse.hate", Severity.CRITICAL))]
 )
 def test_a_critical_matter_of_an_ambiguous_school_alerts_high_at_once_and_says_so(said: Verdict) -> None:
     judgement = judge(AMBIGUOUS, said, POLICY, AT)

@@ -176,25 +176,28 @@ def test_without_changes_the_policy_is_the_playbook_and_nothing_is_looser() -> N
 
 
 def test_a_lower_threshold_is_stricter_and_needs_no_word() -> None:
-    policy = make_policy(PLAYBOOK, {"abuse.threat_violence": Change(alert=0.50)}, ALL_ON)
+    policy = make_policy(PLAYBOOK, {"abuse.threat_violence": Change(alert=0.05)}, ALL_ON)
 
-    assert policy.plays["abuse.threat_violence"].threshold == 0.50
+    assert policy.plays["abuse.threat_violence"].threshold == 0.05
     assert policy.looser == ()
 
 
 def test_a_raised_threshold_is_allowed_and_said() -> None:
-    policy = make_policy(PLAYBOOK, {"abuse.hate_page": Change(alert=0.95)}, ALL_ON)
+    policy = make_policy(PLAYBOOK, {"abuse.hate_page": Change(alert=0.99)}, ALL_ON)
 
-    assert policy.looser == ("Hate page (abuse.hate_page) alerts at 0.95 instead of 0.70.",)
+    shipped = PLAYBOOK.plays["abuse.hate_page"].threshold
+    assert policy.looser == (f"Hate page (abuse.hate_page) alerts at 0.99 instead of {shipped:.2f}.",)
 
 
 def test_a_raised_threshold_of_a_critical_kind_says_that_its_floor_still_alerts() -> None:
-    policy = make_policy(PLAYBOOK, {"abuse.threat_violence": Change(alert=0.95)}, ALL_ON)
+    shipped = PLAYBOOK.plays["abuse.threat_violence"]
 
-    assert policy.plays["abuse.threat_violence"].floor == 0.35
+    policy = make_policy(PLAYBOOK, {"abuse.threat_violence": Change(alert=0.99)}, ALL_ON)
+
+    assert policy.plays["abuse.threat_violence"].floor == shipped.floor
     assert policy.looser == (
-        "Threat of violence (abuse.threat_violence) alerts at 0.95 instead of 0.60; "
-        "from its floor of 0.35 it alerts all the same.",
+        f"Threat of violence (abuse.threat_violence) alerts at 0.99 instead of {shipped.threshold:.2f}; "
+        f"from its floor of {shipped.floor:.2f} it alerts all the same.",
     )
 
 
@@ -226,8 +229,9 @@ def test_a_purpose_switched_off_is_said() -> None:
     [
         pytest.param(
             "abuse.threat_violence",
-            Change(floor=0.36),
-            "abuse.threat_violence: the floor may be lowered, never raised: 0.36 is above the shipped 0.35",
+            Change(floor=0.99),
+            "abuse.threat_violence: the floor may be lowered, never raised: 0.99 is above the shipped "
+            f"{PLAYBOOK.plays['abuse.threat_violence'].floor:.2f}",
             id="raised floor",
         ),
         pytest.param(

@@ -57,7 +57,7 @@ def test_scan_reads_every_source_and_says_what_it_found(fresh: Monitor) -> None:
     assert result.exit_code == 0
     for source in ("Harrowby Observer", "Alder Lane Mum", "Community Board", "Thornwick Forum"):
         assert source in result.stdout
-    assert "Judged by rules" in result.stdout
+    assert "Judged by the shipped model" in result.stdout
     assert len(numbers(fresh)) >= 5
 
 

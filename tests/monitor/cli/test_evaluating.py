@@ -101,7 +101,7 @@ def test_the_object_for_programs_has_every_head_kind_and_severity(
     for name in ("auroc", "average_precision", "recall", "precision", "false_alerts_per_1000"):
         assert set(weapons[name]) == FIGURE
     assert weapons["auroc"]["value"] == weapons["recall"]["value"] == 1
-    assert found["heads"]["safeguarding"]["calibration"]["error"]["value"] == 0
+    assert found["heads"]["safeguarding"]["calibration"]["error"]["value"] < 0.05
 
 
 def test_what_has_too_few_posts_behind_it_is_not_shown(
@@ -123,7 +123,7 @@ def test_the_tables_say_what_was_judged_by_whom_and_each_figure_with_its_n(
     result = monitor("evaluate", str(labelled(*[threat()] * 20, *[ordinary()] * 20)))
 
     assert result.exit_code == 0
-    assert "40 labelled posts of 1 file, judged by rules" in result.stdout
+    assert "40 labelled posts of 1 file, judged by the shipped model" in result.stdout
     assert "Thresholds: the shipped ones." in result.stdout
     assert re.search(r"Critical posts: share that alerts +100\.0% \(83\.9–100\.0\) +20", result.stdout)
     assert re.search(r"Ordinary posts: false alerts per 1,000 +0\.0 \(0\.0–161\.1\) +20", result.stdout)

@@ -90,8 +90,11 @@ def test_classify_needs_no_configuration(tmp_path: Path) -> None:
 
 def test_classify_follows_the_configured_policy(configured: Make) -> None:
     photo = "Please take the photo of my daughter down, I never gave consent"
-    usual = configured(SOURCE)("classify", "--json", typed=photo)
-    without = configured(SOURCE, more="purposes: {reputational: false}\n")("classify", "--json", typed=photo)
+    by_rules = "classifier: {use: rules}\n"
+    usual = configured(SOURCE, more=by_rules)("classify", "--json", typed=photo)
+    without = configured(SOURCE, more=by_rules + "purposes: {reputational: false}\n")(
+        "classify", "--json", typed=photo
+    )
 
     assert [found["alert"] for found in read(usual.stdout)] == [True]
     assert [found["alert"] for found in read(without.stdout)] == [False]
@@ -204,7 +207,7 @@ def test_the_table_for_people_says_what_the_objects_say(configured: Make, comman
 
     assert result.exit_code == 0
     assert {"match": "harrowby-green", "classify": "critical"}[command] in result.stdout
-    assert {"match": "none", "classify": "Judged by rules"}[command] in result.stdout
+    assert {"match": "none", "classify": "Judged by the shipped model"}[command] in result.stdout
 
 
 @pytest.mark.parametrize("command", ["match", "classify"])
