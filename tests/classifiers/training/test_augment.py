@@ -1,4 +1,4 @@
-"""A text as another might have typed it: other letters, one meaning, and the same again for the same chance."""
+"""A text as another might have typed it: other letters, one meaning, and the same for the same chance."""
 
 from random import Random
 
