@@ -12,8 +12,11 @@ from connectors.feed import Feed
 from connectors.hackernews import HackerNews
 from connectors.mastodon import Mastodon
 from connectors.webpage import WebPage
+from connectors.youtube import YouTube
 
-Source = Annotated[Feed | WebPage | Bluesky | Mastodon | CsvExport | HackerNews, Field(discriminator="platform")]
+Source = Annotated[
+    Feed | WebPage | Bluesky | Mastodon | CsvExport | HackerNews | YouTube, Field(discriminator="platform")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,5 +95,19 @@ PLATFORMS = (
         needs="The names to search for. No account; free.",
         limits="What Algolia's search of Hacker News finds, up to 500 posts of each search at a time. What "
         "is deleted there only stops being found.",
+    ),
+    Platform(
+        connector=YouTube,
+        name="youtube",
+        title="YouTube",
+        reads="Videos that a search finds; comments with all answers on chosen videos, or on the school's "
+        "own channel.",
+        needs="A key for the YouTube Data API v3 from the Google Cloud console. Free. Google asks that what "
+        "was read is deleted or refreshed after 30 days: keep retention.below_threshold at 30d or less. What "
+        "a channel publishes is read without a key by its feed.",
+        limits="100 searches and 10,000 questions a day for each key; one search at a time, 50 videos each. "
+        "New comments at once, new answers under older threads as these are read again, 100 at a time. A "
+        "deleted comment is noticed among the newest 100 threads, a deleted video among the newest 50 found. "
+        "Comments that are held back for review are not seen.",
     ),
 )

@@ -20,6 +20,7 @@ NAMES = [platform.name for platform in PLATFORMS]
 SERVER = "https://e.example:8443"
 DATA = Path(__file__).parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
+    "youtube": {"base_url": SERVER, "api_key": "*" * 10, "videos": ["gatevideo01"]},
     "hackernews": {"base_url": SERVER, "search": ["Harrowby Green"]},
     "csv": {"path": DATA / "export.csv", "columns": {"id": "Post ID", "text": "Message", "author": "User"}},
     "feed": {"url": f"{SERVER}/x"},
@@ -29,6 +30,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mastodon": {"base_url": SERVER, "tags": ["HarrowbyGreen"]},
 }
 CONTENT = {
+    "youtube": "youtube.json",
     "hackernews": "hackernews.json",
     "csv": "export.csv",
     "feed": "local_paper.rss",
