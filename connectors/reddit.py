@@ -138,7 +138,6 @@ def _secret(secret: SecretStr | None) -> SecretStr | None:
     return secret
 
 
-_Secret = Annotated[SecretStr, AfterValidator(_secret)]
 _Subreddits = tuple[Annotated[str, AfterValidator(_subreddit)], ...]
 
 
@@ -359,9 +358,12 @@ class Reddit(Connector):
             pattern=r"^[\w-]{5,100}$", description="The id of the app that Reddit has approved; no secret."
         ),
     ]
-    client_secret: Annotated[_Secret, Field(description="The app's secret; by ${…} only.")]
+    client_secret: Annotated[
+        SecretStr, AfterValidator(_secret), Field(description="The app's secret; by ${…} only.")
+    ]
     refresh_token: Annotated[
-        _Secret | None,
+        SecretStr | None,
+        AfterValidator(_secret),
         Field(
             description="A token of the school's own account for that app, of the scopes read, identity, "
             "history and privatemessages; by ${…} only. Needed with `official`, or username and password."
@@ -375,7 +377,11 @@ class Reddit(Connector):
             "never a person's (BAN-4.1.1).",
         ),
     ] = None
-    password: Annotated[_Secret | None, Field(description="The password of username; by ${…} only.")] = None
+    password: Annotated[
+        SecretStr | None,
+        AfterValidator(_secret),
+        Field(description="The password of username; by ${…} only."),
+    ] = None
     search: Annotated[
         tuple[Annotated[str, Field(min_length=3, max_length=200), AfterValidator(_words)], ...],
         Field(

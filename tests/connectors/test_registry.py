@@ -20,6 +20,12 @@ NAMES = [platform.name for platform in PLATFORMS]
 SERVER = "https://e.example:8443"
 DATA = Path(__file__).parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
+    "reddit": {
+        "base_url": SERVER,
+        "client_id": "app-id",
+        "client_secret": "*" * 10,
+        "comments_in": ["grantham"],
+    },
     "youtube": {"base_url": SERVER, "api_key": "*" * 10, "videos": ["gatevideo01"]},
     "hackernews": {"base_url": SERVER, "search": ["Harrowby Green"]},
     "csv": {"path": DATA / "export.csv", "columns": {"id": "Post ID", "text": "Message", "author": "User"}},
@@ -30,6 +36,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mastodon": {"base_url": SERVER, "tags": ["HarrowbyGreen"]},
 }
 CONTENT = {
+    "reddit": "reddit.json",
     "youtube": "youtube.json",
     "hackernews": "hackernews.json",
     "csv": "export.csv",
@@ -40,7 +47,7 @@ CONTENT = {
 }
 SITES = {"feed", "webpage"}
 FILES = {"csv"}
-LOGINS = {"/xrpc/com.atproto.server.createSession"}
+LOGINS = {"/xrpc/com.atproto.server.createSession", "/api/v1/access_token"}
 
 
 def made(platform: str, **more: Any) -> Connector:
