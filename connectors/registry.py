@@ -116,16 +116,18 @@ PLATFORMS = (
         connector=Reddit,
         name="reddit",
         title="Reddit",
-        reads="Submissions that a search finds, comments of chosen subreddits, what links to the school's site; "
-        "or mentions and replies in the inbox of the school's own account, and all comments under its "
-        "submissions.",
-        needs="An app that Reddit has approved for this (Responsible Builder Policy), its id and secret; for the "
-        "own account a refresh token. Free for a school; whoever sells a service needs Reddit's agreement. Its "
-        "terms (March 2026, read in August) forbid surveillance, and want what is deleted there deleted here.",
-        limits="Reddit lists about 1,000 posts, a search perhaps fewer: what was written beyond that between two "
-        "readings is missed, and said. A search finds no comments. Edits and deletions are noticed among the "
-        "newest 100 posts of each list, and 2,000 comments under the account's newest 25 submissions. About "
-        "100 questions a minute for each app. Private subreddits and private messages are never read.",
+        reads="Submissions that a search finds, comments of chosen subreddits, what links to the "
+        "school's site; or mentions and replies in the inbox of the school's own account, and all "
+        "comments under its submissions.",
+        needs="An app that Reddit has approved for this (Responsible Builder Policy), its id and "
+        "secret; for the own account a refresh token. Free for a school; whoever sells a service needs "
+        "Reddit's agreement. Its terms (March 2026, read in August) forbid surveillance, and want what "
+        "is deleted there deleted here.",
+        limits="Reddit lists about 1,000 posts, a search perhaps fewer: what was written beyond that "
+        "between two readings is missed, and said. A search finds no comments. Edits and deletions are "
+        "noticed among the newest 100 posts of each list, and 2,000 comments under the account's newest "
+        "25 submissions. About 100 questions a minute for each app. Private subreddits and private "
+        "messages are never read.",
     ),
 )
 """Where posts come from."""
