@@ -266,7 +266,7 @@ def _server(written: str) -> str:
 
 
 def _key(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]{1,200}", secret.get_secret_value()):
+    if not re.fullmatch(r"[ -~]{1,200}", secret.get_secret_value()):
         raise ValueError("the key has signs that no key has; copy it again")
     return secret
 
@@ -598,15 +598,15 @@ class _Subject:
             if thread.id in known and known[thread.id].mark == mark:
                 ids += known[thread.id].ids
             elif not thread.is_whole:
-                answers = self._answers(thread)
-                self._give(thread, answers)
-                ids += [comment.id for comment in answers]
+                answers, is_all = self._answers(thread)
+                # Without its mark a thread is read in whole again.
+                mark, ids = mark if is_all else "", ids + answers
             self.seen.update(ids)
             held[thread.id] = _Held(at=_began(thread), mark=mark, ids=tuple(dict.fromkeys(ids)))
 
-    def _answers(self, thread: _Thread) -> list[_Comment]:
-        found: dict[str, _Comment] = {}
-        token = ""
+    def _answers(self, thread: _Thread) -> tuple[list[str], bool]:
+        """Give all answers in a thread; their ids, and whether nothing kept us from reading them."""
+        ids, token = list[str](), ""
         for _ in range(MOST_ANSWERS):
             try:
                 answer = self.api.get(
@@ -617,18 +617,21 @@ class _Subject:
                     textFormat="html",
                     pageToken=token,
                 )
-            except (_Shut, _LostPlace):
+            except _LostPlace:
+                self.found.failed.append(_strange(f"{self.api.base}/comments", "a refusal to go on"))
+                return ids, False
+            except _Shut:
                 # It was deleted while we read; the next reading sees what became of it.
-                break
+                return ids, False
             given = _read(_Comment, _things(answer.get("items")))
-            fresh = {one.id: one for one in given if one.id not in found}
-            found |= fresh
+            fresh = [one for one in given if one.id not in ids]
+            self._give(thread, fresh)
+            ids += [one.id for one in fresh]
             token = _word(answer.get("nextPageToken"))
             if not token or not fresh:
-                break
-        else:
-            self.found.remarks.append(f"Of one thread of {self.what} only {len(found)} answers were read.")
-        return list(found.values())
+                return ids, True
+        self.found.remarks.append(f"Of one thread of {self.what} only {len(ids)} answers were read.")
+        return ids, True
 
     def _missing(self, before: _Place, first: _Threads) -> dict[str, _Held]:
         """Ask after comments that should be on the newest page and are not; gives those for the next time.

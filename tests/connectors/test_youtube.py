@@ -191,6 +191,22 @@ def test_all_answers_are_read_where_only_some_are_shown(tube: Tube, http: httpx.
     assert tube.count("comments") == 3
 
 
+def test_answers_that_break_off_are_read_as_far_as_they_come_and_again_next_time(
+    tube: Tube, http: httpx.Client
+) -> None:
+    tube.threads = [thread("t2", answers=250), thread("t1", answers=8)]
+    tube.fails = lambda asked: error(400, "invalidPageToken") if asked.url.params.get("pageToken") else None
+    first = source().fetch(http, None)
+    tube.fails = lambda _: None
+
+    second = source().fetch(http, first.cursor)
+
+    assert first.state is State.PARSE_ERROR
+    assert {"t2.99", "t1.0"} <= set(ids(first))
+    assert len({*ids(first), *ids(second)}) == 260
+    assert (second.state, second.gone) == (State.OK, ())
+
+
 def test_a_thread_that_did_not_change_costs_no_further_question(tube: Tube, http: httpx.Client) -> None:
     tube.threads = [thread("t1", answers=20)]
     cursor = source().fetch(http, None).cursor
