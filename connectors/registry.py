@@ -121,8 +121,8 @@ PLATFORMS = (
         "comments under its submissions.",
         needs="An app that Reddit has approved for this (Responsible Builder Policy), its id and "
         "secret; for the own account a refresh token. Free for a school; whoever sells a service needs "
-        "Reddit's agreement. Its terms (March 2026, read in August) forbid surveillance, and want what "
-        "is deleted there deleted here.",
+        "Reddit's agreement. Its terms of 24 March 2026 forbid surveillance, and want what is deleted "
+        "there deleted here.",
         limits="Reddit lists about 1,000 posts, a search perhaps fewer: what was written beyond that "
         "between two readings is missed, and said. A search finds no comments. Edits and deletions are "
         "noticed among the newest 100 posts of each list, and 2,000 comments under the account's newest "
@@ -130,4 +130,3 @@ PLATFORMS = (
         "messages are never read.",
     ),
 )
-"""Where posts come from."""
