@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -428,7 +429,7 @@ def test_every_recording_gives_posts_or_a_plain_sentence(
         said = answer((folder / one["file"]).read_bytes())
         site.answers |= dict.fromkeys(["/posts.json", "/search.json"], said)
         source = searching if "search" in one["file"] else newest
-        outcomes[one["situation"]] = _outcome(lambda source=source: source.fetch(http, None))
+        outcomes[one["situation"]] = _outcome(partial(source.fetch, http, None))
     topic = (folder / "topic.json").read_bytes()
     number = json.loads(topic)["id"]
     found = {"posts": [{"id": 1, "topic_id": number, "post_number": 1}], "grouped_search_result": {}}
