@@ -39,7 +39,7 @@ from pydantic import (
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
-from connectors.text import clean, clean_link, host_of, http_address, read_html, read_text
+from connectors.text import Written, clean, clean_link, host_of, http_address, read_html, read_text
 
 PER_PAGE = 100
 """The most that Reddit gives at once."""
@@ -505,11 +505,12 @@ class _Asker:
         try:
             return self._get(path, asked)
         except _Stale:
-            raise Refused(
+            self.line.halt = Refused(
                 f"{self.source.host} does not take the token that it has just given us. Look whether the app "
                 "and the account still stand (docs/administrator.md).",
                 State.AUTH_EXPIRED,
-            ) from None
+            )
+            raise self.line.halt from None
 
     def listed(self, path: str, asked: Mapping[str, str | int]) -> _Sheet:
         """One page of a list."""
@@ -795,7 +796,7 @@ def _post(thing: _Thing, channel: Channel, parent_text: str) -> Post:
     )
 
 
-def _written(thing: _Thing) -> Any:
+def _written(thing: _Thing) -> Written:
     html = thing.body_html if thing.is_comment else thing.selftext_html
     return read_html(html, WEB) if html else read_text(thing.body if thing.is_comment else thing.selftext)
 
@@ -822,16 +823,8 @@ def _link(thing: _Thing) -> str:
 
 def _has_media(thing: _Thing) -> bool:
     is_shown = thing.post_hint == "image" or thing.post_hint.endswith(":video")
-    hosted = (_host(thing.url) in {"i.redd.it", "v.redd.it"}) and not thing.is_comment
+    hosted = thing.url.startswith(("https://i.redd.it/", "https://v.redd.it/"))
     return is_shown or hosted or thing.is_video or thing.is_gallery or thing.media_metadata
-
-
-def _host(url: str) -> str:
-    """The host of an address, empty where it is none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _moment(seconds: float) -> datetime | None:

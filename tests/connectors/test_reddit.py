@@ -825,6 +825,15 @@ def test_a_login_that_fails_is_tried_once_for_all_parts(
     assert board.paths() == [LOGIN]
 
 
+def test_a_token_that_is_never_taken_is_renewed_once_for_all_parts(board: Board, http: httpx.Client) -> None:
+    board.fail = lambda path, _: (401, {}, b'{"error": 401}') if path != LOGIN else None
+
+    with pytest.raises(Refused, match="just given us"):
+        made(board.url, comments_in=["grantham", "uk"]).fetch(http, None)
+
+    assert board.paths() == [LOGIN, COMMENTS, LOGIN, COMMENTS]
+
+
 def test_a_subreddit_that_is_closed_does_not_hold_up_another(board: Board, http: httpx.Client) -> None:
     board.lists["/r/uk/comments"] = [comment(1)]
     closed = b'{"reason": "private", "error": 403}'
