@@ -13,10 +13,11 @@ from connectors.hackernews import HackerNews
 from connectors.mastodon import Mastodon
 from connectors.reddit import Reddit
 from connectors.webpage import WebPage
+from connectors.x import X
 from connectors.youtube import YouTube
 
 Source = Annotated[
-    Feed | WebPage | Bluesky | Mastodon | CsvExport | HackerNews | YouTube | Reddit,
+    Feed | WebPage | Bluesky | Mastodon | CsvExport | HackerNews | YouTube | Reddit | X,
     Field(discriminator="platform"),
 ]
 
@@ -128,5 +129,18 @@ PLATFORMS = (
         "noticed among the newest 100 posts of each list, and 2,000 comments under the account's newest "
         "25 submissions. About 100 questions a minute for each app. Private subreddits and private "
         "messages are never read.",
+    ),
+    Platform(
+        connector=X,
+        name="x",
+        title="X (Twitter)",
+        reads="Posts that a search for the school's names finds; or replies and mentions of the school's own "
+        "account.",
+        needs="An app of a developer account there, its bearer token, credits bought in advance, and a cap. "
+        "In August 2026 a post cost $0.005 (an owned read $0.001) and its author's name $0.010. Its terms "
+        "forbid surveillance, profiles of people, and to derive or keep anybody's health or alleged crime.",
+        limits="The last 7 days, or the newest 800 mentions; 500 posts of each search at a time, 100 the "
+        "first time, as long as the cap lasts. No reposts. Edits and deletions are looked for once a day for "
+        "a week. Answers that leave out the account's name are not found.",
     ),
 )

@@ -99,7 +99,7 @@ def _server(written: str) -> str:
 
 
 def _token(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]{1,4000}", secret.get_secret_value()):
+    if not re.fullmatch(r"[ -~]{1,4000}", secret.get_secret_value()):
         raise ValueError("the token has signs that no token has; copy it again")
     return secret
 

@@ -20,6 +20,7 @@ NAMES = [platform.name for platform in PLATFORMS]
 SERVER = "https://e.example:8443"
 DATA = Path(__file__).parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
+    "x": {"base_url": SERVER, "token": "*" * 10, "cap": 25, "search": ["Harrowby Green"]},
     "reddit": {
         "base_url": SERVER,
         "client_id": "app-id",
@@ -36,6 +37,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mastodon": {"base_url": SERVER, "tags": ["HarrowbyGreen"]},
 }
 CONTENT = {
+    "x": "x.json",
     "reddit": "reddit.json",
     "youtube": "youtube.json",
     "hackernews": "hackernews.json",
