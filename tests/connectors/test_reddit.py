@@ -463,6 +463,19 @@ def test_deleted_anchors_do_not_blind_it_or_raise_an_alarm(
     assert second.state is State.OK
 
 
+def test_a_short_list_whose_posts_were_all_deleted_raises_no_alarm(
+    board: Board, source: Reddit, http: httpx.Client
+) -> None:
+    board.lists[COMMENTS] = numbered(1, 3)
+    first = source.fetch(http, None)
+    board.lists[COMMENTS] = numbered(4, 5)
+
+    second = source.fetch(http, first.cursor)
+
+    assert (ids(second), second.gone) == (["t1_c5", "t1_c4"], ("t1_c1", "t1_c2", "t1_c3"))
+    assert (second.state, second.reason) == (State.OK, "")
+
+
 def interrupted(board: Board, after_pages: int) -> Callable[[str, dict[str, str]], Failure | None]:
     """Reddit has no more for us after so many pages."""
     left = iter([None] * after_pages)
