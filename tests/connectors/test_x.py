@@ -463,6 +463,20 @@ def test_mentions_and_replies_of_the_own_account_are_owned_reads(bird: Bird, htt
     assert spent(second) == bird.bill == pytest.approx(0.010 + 2 * 0.001 + 0.010)
 
 
+def test_the_id_of_the_account_is_paid_for_once_though_its_mentions_fail(
+    bird: Bird, http: httpx.Client
+) -> None:
+    bird.error = lambda request: httpx.Response(503) if "mentions" in request.url.path else None
+    first = own().fetch(http, None)
+    bird.error = lambda _: None
+
+    second = own().fetch(http, first.cursor)
+
+    assert (first.state, second.state) == (State.BEHIND, State.OK)
+    assert [url.path for url in bird.asked[2:]] == ["/2/users/70/mentions"]
+    assert spent(first) == spent(second) == 0.01
+
+
 def test_mentions_that_x_shows_no_longer_are_said(bird: Bird, http: httpx.Client) -> None:
     bird.mentions = many(50_000, 50_001)
     first = own().fetch(http, None)
