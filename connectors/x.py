@@ -337,7 +337,7 @@ class X(Connector):
         except (Unavailable, Refused) as error:
             failed.append(error)
         is_capped = any(isinstance(error, _Capped) for error in failed)
-        is_paid = account != before.account or any(listing.pages for listing in listings.values())
+        is_paid = account not in {"", before.account} or any(listing.pages for listing in listings.values())
         if failed and not is_capped and not is_paid:
             raise failed[0]
         items = [item for listing in listings.values() for item in listing.items]
