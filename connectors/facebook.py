@@ -164,10 +164,7 @@ class _Reading:
             asked_below={"fields": _COMMENT, "filter": "stream", "limit": 2 * _PAGE},
         )
         said = follow(self.graph, below, self.own)
-        self.own = said.own
-        self.found.failed.extend(said.failed)
-        self.found.waiting = said.waiting
-        self.found.gone.update(said.gone)
+        self.own = self.found.heard(said)
         self.found.add(_post(root, self.channel) for root in said.roots if not _is_by(root, me))
         self.found.add(
             _post(comment, self.channel, root) for root, comment in said.answers if not _is_by(comment, me)
@@ -177,14 +174,14 @@ class _Reading:
         """Public posts of others that tag the Page."""
         path, place = f"{self.source.page}/tagged", self.places.get("tagged", Place())
         read = newest(self.graph, _Said, path, {"fields": _TAGGED, "limit": _PAGE}, place)
-        self._keep("tagged", read.place, read.remark)
+        self.places["tagged"] = self.found.keep(read)
         self.found.add(_post(item, Channel.PUBLIC_MENTION) for item in read.items)
 
     def ratings(self) -> None:
         """Recommendations of the Page."""
         path, place = f"{self.source.page}/ratings", self.places.get("ratings", Place())
         read = newest(self.graph, _Rating, path, {"fields": _RATING, "limit": _PAGE}, place)
-        self._keep("ratings", read.place, read.remark)
+        self.places["ratings"] = self.found.keep(read)
         self.found.add(_rating(item, self.source.page, self.channel) for item in read.items)
 
     def batch(self) -> Batch:
@@ -192,12 +189,6 @@ class _Reading:
         token = self.graph.token(self.before.token)
         self.found.remarks.extend(filter(None, [self.graph.warning(token)]))
         return self.found.batch(_Cursor(own=self.own, places=self.places, token=token))
-
-    def _keep(self, name: str, place: Place, remark: str) -> None:
-        self.places[name] = place
-        self.found.waiting = self.found.waiting or place.is_open
-        self.found.missed = self.found.missed or bool(remark)
-        self.found.remarks.extend(filter(None, [remark]))
 
 
 def _mark(root: _Said) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import httpx
@@ -177,6 +177,21 @@ class Found:
         for post in posts:
             self.posts.setdefault(post.id, post)
 
+    def keep(self, read: "Newest[One]") -> Place:
+        """What is to be known of one listing; its new place."""
+        self.waiting = self.waiting or read.place.is_open
+        self.missed = self.missed or bool(read.remark)
+        self.remarks.extend(filter(None, [read.remark]))
+        self.failed.extend(read.failed)
+        return read.place
+
+    def heard(self, said: "Said[Root, Answer]") -> Own:
+        """What is to be known of the account's posts; how far they are read now."""
+        self.waiting = self.waiting or said.waiting
+        self.gone.update(said.gone)
+        self.failed.extend(said.failed)
+        return said.own
+
     def attempt(self, part: Callable[[], None]) -> bool:
         """Read one part; its failure does not hold up the others. False where nothing more may be asked."""
         try:
@@ -195,6 +210,7 @@ class Found:
         if self.failed and not self.done:
             raise self.failed[0]
         waits = [error.retry_after for error in self.failed if isinstance(error, Unavailable)]
+        wait = max(filter(None, waits), default=None)
         said = [error.reason for error in self.failed] + self.remarks + ([_MORE] if self.waiting else [])
         state = State.BEHIND if self.waiting or self.missed else State.OK
         is_limited = any(error.state is State.RATE_LIMITED for error in self.failed)
@@ -203,11 +219,20 @@ class Found:
             cursor=cursor.model_dump_json(),
             gone=tuple(sorted(self.gone - self.posts.keys())),
             # One that asks to be left alone is not read on at once, whatever waits there.
-            complete=not self.waiting or is_limited,
+            complete=not self.waiting or is_limited or wait is not None,
             state=self.failed[0].state if self.failed else state,
             reason=" ".join(dict.fromkeys(said)),
-            wait=max(filter(None, waits), default=None),
+            wait=wait,
         )
+
+
+class Lister(Protocol):
+    """What can be asked for the pages of a listing."""
+
+    def listing(
+        self, kind: type[One], path: str, asked: Mapping[str, str | int], at: str = ""
+    ) -> Listed[One]:
+        """One page of a listing, from a position that an earlier page gave."""
 
 
 class Graph:
@@ -308,16 +333,16 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Newest(Generic[One]):
-    """What a walk down a listing brought; `missing` are those that should stand in it still."""
+    """What a walk down a listing brought."""
 
     items: tuple[One, ...]
     place: Place
-    missing: tuple[str, ...]
     remark: str
+    failed: tuple[Unavailable, ...]
 
 
 def newest(
-    graph: Graph,
+    graph: Lister,
     kind: type[One],
     path: str,
     asked: Mapping[str, str | int],
@@ -339,7 +364,6 @@ def newest(
     top = tuple(walk.items)
     anchors = tuple(dict.fromkeys([*top, *place.anchors]))[:_ANCHORS]
     after = Place(anchors=anchors, begun=True)
-    missing = _above(place.anchors, top) if in_order and not walk.at else ()
     if place.begun and walk.at:
         # What an older gap lacks lies below this one: they become one, and some is read twice.
         floor = place.floor if place.is_open else place.anchors[:_FLOOR]
@@ -353,13 +377,13 @@ def newest(
             # A position lives for a while only: begin again from the top, down to the same floor.
             walk.at = ""
             after = after.model_copy(update={"is_open": True, "floor": place.floor})
-        if walk.at:
+        if walk.at or walk.failed:
             after = after.model_copy(update={"is_open": True, "gap": walk.at, "floor": place.floor})
-    return Newest(tuple(walk.items.values()), after, missing, walk.remark)
+    return Newest(tuple(walk.items.values()), after, walk.remark, walk.failed)
 
 
 def whole(
-    graph: Graph, kind: type[One], path: str, asked: Mapping[str, str | int]
+    graph: Lister, kind: type[One], path: str, asked: Mapping[str, str | int]
 ) -> tuple[tuple[One, ...], bool]:
     """A listing as far as it is read at once, and whether that was all of it."""
     walk = _Walk(graph, kind, path, asked)
@@ -370,7 +394,7 @@ def whole(
 class _Walk(Generic[One]):
     """One way down a listing; `at` is where it had to stop, empty where it came to its end."""
 
-    def __init__(self, graph: Graph, kind: type[One], path: str, asked: Mapping[str, str | int]) -> None:
+    def __init__(self, graph: Lister, kind: type[One], path: str, asked: Mapping[str, str | int]) -> None:
         self.graph = graph
         self.kind = kind
         self.path = path
@@ -379,12 +403,20 @@ class _Walk(Generic[One]):
         self.at = ""
         self.last = ""
         self.remark = ""
+        self.failed: tuple[Unavailable, ...] = ()
 
     def down(self, at: str, pages: int, is_met: Callable[[set[str]], bool]) -> None:
         """Read on from a position until `is_met` says so of a page, the list ends, or it is enough."""
         seen: set[str] = set()
         for _ in range(pages):
-            page, self.last = self.graph.listing(self.kind, self.path, self.asked, at), at
+            try:
+                page, self.last = self.graph.listing(self.kind, self.path, self.asked, at), at
+            except Unavailable as error:
+                if not self.items:
+                    raise
+                # What was read is worth keeping: the next reading goes on from here.
+                self.at, self.failed = at, (error,)
+                return
             ids = {item.id for item in page.items}
             self.items |= {item.id: item for item in page.items if item.id not in self.items}
             if seen and ids <= seen and page.after:
@@ -402,7 +434,9 @@ class Below(Generic[Root, Answer]):
     """The account's own posts, and how what stands under each of them is asked for.
 
     `mark` changes when something was said under a post, and is empty where nothing was; under the newest
-    `always` posts all is read each time, for edits change no mark. `unfold` gives an answer with its own.
+    `always` posts all is read each time, for edits change no mark. Where it is `blind`, a mark tells that
+    there are answers but not how many, and older posts are read again in their turn, too. `unfold` gives an
+    answer with its own.
     """
 
     root: type[Root]
@@ -415,6 +449,7 @@ class Below(Generic[Root, Answer]):
     unfold: Callable[[Answer], Iterable[Answer]] = lambda answer: (answer,)
     oldest_first: bool = True
     always: int = 5
+    blind: bool = False
 
 
 @dataclass(slots=True)
@@ -456,7 +491,7 @@ def _go_round(
     """One page of the older posts; where the round goes on, and how many it has passed."""
     try:
         page = graph.listing(below.root, below.path, below.asked, at)
-        is_unread = _read(graph, below, page.items, said, always=0)
+        is_unread = _read(graph, below, page.items, said, always=MOST_THREADS if below.blind else 0)
     except Missing:
         # The position lives no longer: begin the round again.
         return "", 0
@@ -511,6 +546,7 @@ def _thread(
             raise
         start = ""
         walk.down("", MOST_PAGES, lambda _: False)
+    said.failed.extend(walk.failed)
     answers = [each for one in walk.items.values() for each in below.unfold(one)]
     said.answers.extend((root, answer) for answer in answers)
     here = dict.fromkeys(answer.id for answer in answers)

@@ -223,10 +223,7 @@ class _Reading:
             oldest_first=False,
         )
         said = follow(self.graph, below, self.own)
-        self.own = said.own
-        self.found.failed.extend(said.failed)
-        self.found.waiting = self.found.waiting or said.waiting
-        self.found.gone.update(said.gone)
+        self.own = self.found.heard(said)
         self.found.add(
             _comment(answer, media)
             for media, answer in said.answers
@@ -283,10 +280,7 @@ class _Reading:
 
     def _walk(self, name: str, path: str, asked: dict[str, str]) -> None:
         read = newest(self.graph, _Media, path, asked, self.places.get(name, Place()), in_order=False)
-        self.places[name] = read.place
-        self.found.waiting = self.found.waiting or read.place.is_open
-        self.found.missed = self.found.missed or bool(read.remark)
-        self.found.remarks.extend(filter(None, [read.remark]))
+        self.places[name] = self.found.keep(read)
         self.found.add(_media(item) for item in read.items if not self.me or item.username != self.me)
 
     def _now(self) -> int:

@@ -287,6 +287,28 @@ def test_a_gap_whose_position_has_expired_is_closed_from_the_top(api: GraphApi, 
     assert batches[-1].complete
 
 
+def test_a_fault_in_the_middle_of_a_list_leaves_a_gap_that_is_closed_later(
+    api: GraphApi, http: httpx.Client
+) -> None:
+    api.edges[TAGGED] = [comment(str(number)) for number in range(60, 0, -1)]
+    first = source().fetch(http, None)
+    api.edges[TAGGED] = [comment(str(number)) for number in range(300, 0, -1)]
+    api.error = lambda request: (
+        httpx.Response(503) if request.url.params.get("after") in {"251", "151"} else None
+    )
+    second = source().fetch(http, first.cursor)
+    third = source().fetch(http, second.cursor)
+    api.error = lambda _: None
+
+    batches = [second, third, *polled(http, third.cursor)]
+
+    assert {f"comment {number}" for number in range(61, 301)} <= {
+        text for batch in batches for text in texts(batch)
+    }
+    assert [batch.state for batch in batches] == [State.BEHIND] * 2 + [State.OK]
+    assert "(503)" in second.reason
+
+
 def test_a_list_that_repeats_its_page_ends_and_says_so(api: GraphApi, http: httpx.Client) -> None:
     page = {"data": [comment("1")], "paging": {"next": "x", "cursors": {"after": "1"}}}
     api.error = lambda request: (
