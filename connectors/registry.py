@@ -8,16 +8,30 @@ from pydantic import Field
 from connectors.bluesky import Bluesky
 from connectors.connector import Connector
 from connectors.csv_export import CsvExport
+from connectors.facebook import Facebook
 from connectors.feed import Feed
 from connectors.hackernews import HackerNews
+from connectors.instagram import Instagram
 from connectors.mastodon import Mastodon
 from connectors.reddit import Reddit
+from connectors.threads import Threads
 from connectors.webpage import WebPage
 from connectors.x import X
 from connectors.youtube import YouTube
 
 Source = Annotated[
-    Feed | WebPage | Bluesky | Mastodon | CsvExport | HackerNews | YouTube | Reddit | X,
+    Feed
+    | WebPage
+    | Bluesky
+    | Mastodon
+    | CsvExport
+    | HackerNews
+    | YouTube
+    | Reddit
+    | X
+    | Facebook
+    | Instagram
+    | Threads,
     Field(discriminator="platform"),
 ]
 
@@ -142,5 +156,52 @@ PLATFORMS = (
         limits="The last 7 days, or the newest 800 mentions; 500 posts of each search at a time, 100 the "
         "first time, as long as the cap lasts. No reposts. Edits and deletions are looked for once a day for "
         "a week. Answers that leave out the account's name are not found.",
+    ),
+    Platform(
+        connector=Facebook,
+        name="facebook",
+        title="Facebook Page",
+        reads="Comments and replies under the posts of a Page that the school owns, what visitors write "
+        "on it, public posts that tag it, and recommendations of it.",
+        needs="A token of the Page, with pages_show_list, pages_read_engagement and "
+        "pages_read_user_content, from an app of a verified business; Meta may have to review it. "
+        "Free. Meta's terms (read in a copy of February 2022) forbid surveillance and decisions "
+        "about admission.",
+        limits="No search for words, no groups, no profiles, no other Pages. 50 newest posts each time, "
+        "up to 1,000 older ones in turn; comments of 25 posts and 1,000 of each at a time. An "
+        "edit is seen under the newest 5 posts, or when something else changes there. Deleted "
+        "tags and recommendations are not noticed.",
+    ),
+    Platform(
+        connector=Instagram,
+        name="instagram",
+        title="Instagram",
+        reads="Comments and replies under the posts of the school's own professional account, and posts "
+        "that tag it; or public posts under hashtags.",
+        needs="The account's id and a token with instagram_basic, instagram_manage_comments and "
+        "pages_read_engagement; for hashtags Meta's approval of Instagram Public Content Access. "
+        "Free. Meta's terms (read in a copy of February 2022) forbid surveillance and decisions "
+        "about admission.",
+        limits="@mentions in captions and comments elsewhere are not seen: Meta tells them only to a "
+        "public web address. No stories, no private accounts. 30 hashtags in seven days for each "
+        "account, without authors, and only posts of the last 24 hours. Comments of 25 posts and "
+        "500 of each at a time; 1,000 older posts in turn. Only deleted comments are noticed, not "
+        "deleted tags or hashtags.",
+    ),
+    Platform(
+        connector=Threads,
+        name="threads",
+        title="Threads",
+        reads="Replies at any depth under the posts of the school's own account, and mentions of it; or "
+        "posts that a search finds.",
+        needs="A token with threads_basic, threads_read_replies and threads_manage_mentions, or "
+        "threads_keyword_search, which Meta must approve first. It lasts 60 days. Free. Meta's "
+        "terms (read in a copy of February 2022) forbid surveillance and decisions about "
+        "admission.",
+        limits="A search finds nothing for words that Meta deems sensitive, and only own posts before it "
+        "is approved: finding nothing proves nothing. 2,000 searches in 24 hours, 1,000 posts of "
+        "each at a time. Replies under the newest 10 posts each time, under older ones in turn, "
+        "10 at a time. Only deleted replies are noticed. No private profiles. Never tried on real "
+        "answers.",
     ),
 )

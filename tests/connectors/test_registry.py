@@ -20,6 +20,9 @@ NAMES = [platform.name for platform in PLATFORMS]
 SERVER = "https://e.example:8443"
 DATA = Path(__file__).parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
+    "facebook": {"base_url": SERVER, "page": "HarrowbyGreen", "token": "*" * 10},
+    "instagram": {"base_url": SERVER, "account": "17841", "token": "*" * 10, "hashtags": ["harrowbygreen"]},
+    "threads": {"base_url": SERVER, "token": "*" * 10, "search": ["Harrowby Green"]},
     "x": {"base_url": SERVER, "token": "*" * 10, "cap": 25, "search": ["Harrowby Green"]},
     "reddit": {
         "base_url": SERVER,
@@ -37,6 +40,9 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mastodon": {"base_url": SERVER, "tags": ["HarrowbyGreen"]},
 }
 CONTENT = {
+    "facebook": "facebook.json",
+    "instagram": "instagram.json",
+    "threads": "threads.json",
     "x": "x.json",
     "reddit": "reddit.json",
     "youtube": "youtube.json",
@@ -49,7 +55,12 @@ CONTENT = {
 }
 SITES = {"feed", "webpage"}
 FILES = {"csv"}
-LOGINS = {"/xrpc/com.atproto.server.createSession", "/api/v1/access_token"}
+LOGINS = {
+    "/xrpc/com.atproto.server.createSession",
+    "/api/v1/access_token",
+    "/v26.0/debug_token",
+    "/v1.0/debug_token",
+}
 
 
 def made(platform: str, **more: Any) -> Connector:
