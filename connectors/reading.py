@@ -33,6 +33,9 @@ _LONGEST_HEADER = 500
 _SHORT_PAGE = 20_000
 _DEEPEST_CAUSE = 10
 _GZIP = b"\x1f\x8b"
+_FOR_ANYBODY = frozenset(
+    ["accept", "accept-encoding", "accept-language", "if-none-match", "if-modified-since"]
+)
 _CODINGS = frozenset(["", "identity", "none", "gzip", "x-gzip", "deflate"])
 _NOT_LET_IN = (
     State.BLOCKED,
@@ -165,7 +168,8 @@ def read(
 ) -> Page:
     """Fetch an address, at most `limit` bytes of it and for at most `seconds` once it has begun to answer.
 
-    What lies over a limit is left behind and the page says so. `login` is sent as JSON, by POST (an
+    What lies over a limit is left behind and the page says so. A redirect to another host takes no key along
+    that stands in `headers`. `login` is sent as JSON, by POST (an
     empty one without a body), and never to where a redirect leads; without it we only ever GET. `heed`
     sees an answer that is an error before it is put into our own words, and may raise better ones.
     Raises Unavailable or Refused.
@@ -183,7 +187,7 @@ def read(
                     _check_status(response, asked, heed)
                     return _page(response, hops, _Body(limit, expanded, time.monotonic() + seconds))
                 hops.append(response.status_code)
-                request = response.next_request
+                request = _onward(request, response.next_request, asked)
             finally:
                 response.close()
             if len(hops) > _MOST_HOPS:
@@ -266,6 +270,19 @@ def _send(http: httpx.Client, request: httpx.Request) -> httpx.Response:
     except (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError):
         # Some servers close a kept-alive connection just as we speak: a read is safe to ask twice.
         return http.send(request, stream=True, follow_redirects=False)
+
+
+def _onward(request: httpx.Request, onward: httpx.Request, asked: Mapping[str, str]) -> httpx.Request:
+    """The request to where a redirect leads: another host is told nothing that may be a key of ours."""
+    if _origin(onward.url) != _origin(request.url):
+        for name in asked:
+            if name.lower() not in _FOR_ANYBODY:
+                onward.headers.pop(name, None)
+    return onward
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _page(response: httpx.Response, hops: Sequence[int], body: "_Body") -> Page:

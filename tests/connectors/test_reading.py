@@ -147,6 +147,30 @@ def test_one_passing_redirect_among_permanent_ones_moves_nothing(
     assert read(http, f"{site.url}/a").moved_to is None
 
 
+def test_a_key_is_told_to_no_other_host(site: Any, http: httpx.Client, answer: Any) -> None:
+    """A web filter, or a domain that somebody else has bought, may answer with a redirect."""
+    elsewhere = site.url.replace("127.0.0.1", "localhost")
+    site.answers["/api"] = answer(status=302, headers={"Location": f"{elsewhere}/theirs"})
+    site.answers["/theirs"] = answer(b"{}")
+    keys = {"authorization": "Bearer secret", "x-goog-api-key": "secret", "Api-Key": "secret"}
+
+    read(http, f"{site.url}/api", headers={**keys, "accept": "application/json"})
+
+    (_, here), (_, there) = site.asked
+    assert "secret" in here["x-goog-api-key"]
+    assert "secret" not in str(there)
+    assert there["accept"] == "application/json"
+
+
+def test_a_key_goes_along_within_one_host(site: Any, http: httpx.Client, answer: Any) -> None:
+    site.answers["/api"] = answer(status=302, headers={"Location": "/api/v2"})
+    site.answers["/api/v2"] = answer(b"{}")
+
+    read(http, f"{site.url}/api", headers={"x-key": "secret"})
+
+    assert site.asked[1][1]["x-key"] == "secret"
+
+
 def test_redirects_without_end_are_given_up_after_five(site: Any, http: httpx.Client, answer: Any) -> None:
     site.answers["/a"] = answer(status=302, headers={"Location": "/a"})
 
