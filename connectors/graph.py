@@ -606,7 +606,7 @@ def server_address(written: str) -> str:
 
 def usable_token(secret: SecretStr) -> SecretStr:
     """A token that can be sent; raises ValueError."""
-    if not re.fullmatch(r"[!-~]{1,4000}", secret.get_secret_value()):
+    if not re.fullmatch(r"[ -~]{1,4000}", secret.get_secret_value()):
         raise ValueError("the token has signs that no token has; copy it again")
     return secret
 
