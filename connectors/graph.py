@@ -213,13 +213,12 @@ class Found:
         wait = max(filter(None, waits), default=None)
         said = [error.reason for error in self.failed] + self.remarks + ([_MORE] if self.waiting else [])
         state = State.BEHIND if self.waiting or self.missed else State.OK
-        is_limited = any(error.state is State.RATE_LIMITED for error in self.failed)
         return Batch(
             posts=tuple(self.posts.values()),
             cursor=cursor.model_dump_json(),
             gone=tuple(sorted(self.gone - self.posts.keys())),
-            # One that asks to be left alone is not read on at once, whatever waits there.
-            complete=not self.waiting or is_limited or wait is not None,
+            # What fails is not read on at once, whatever waits there: its state says that some is missing.
+            complete=not self.waiting or bool(self.failed),
             state=self.failed[0].state if self.failed else state,
             reason=" ".join(dict.fromkeys(said)),
             wait=wait,

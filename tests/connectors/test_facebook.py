@@ -495,7 +495,8 @@ def test_a_thread_that_fails_is_read_the_next_time(api: GraphApi, http: httpx.Cl
     first = source().fetch(http, None)
     api.error = lambda _: None
 
-    assert (texts(first), first.state, first.complete) == (["comment 1_1"], State.BEHIND, False)
+    assert (texts(first), first.state, first.complete) == (["comment 1_1"], State.BEHIND, True)
+    assert "has a fault of its own" in first.reason
     assert "comment 2_1" in texts(source().fetch(http, first.cursor))
 
 
