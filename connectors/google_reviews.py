@@ -56,7 +56,7 @@ def _server(written: str) -> str:
 
 
 def _secret(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]{1,4000}", secret.get_secret_value()):
+    if not re.fullmatch(r"[ -~]{1,4000}", secret.get_secret_value()):
         raise ValueError("the secret has signs that no such secret has; copy it again")
     return secret
 

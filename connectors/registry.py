@@ -1,17 +1,22 @@
 """Every platform that can be read: the type of one source, and what the documentation says of each."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from connectors.bluesky import Bluesky
 from connectors.connector import Connector
 from connectors.csv_export import CsvExport
+from connectors.discourse import Discourse
 from connectors.facebook import Facebook
 from connectors.feed import Feed
+from connectors.gdelt import Gdelt
+from connectors.google_reviews import GoogleReviews
 from connectors.hackernews import HackerNews
 from connectors.instagram import Instagram
+from connectors.lemmy import Lemmy
 from connectors.mastodon import Mastodon
 from connectors.reddit import Reddit
 from connectors.threads import Threads
@@ -31,9 +36,44 @@ Source = Annotated[
     | X
     | Facebook
     | Instagram
-    | Threads,
+    | Threads
+    | Discourse
+    | Lemmy
+    | Gdelt
+    | GoogleReviews,
     Field(discriminator="platform"),
 ]
+
+
+Scored = Literal["abuse", "safeguarding", "reputational"]
+ALL_THREE: tuple[Scored, ...] = ("abuse", "safeguarding", "reputational")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a platform asks of whoever reads it, as far as it was read.
+
+    `gate` is what must be granted or paid before the first reading, empty for nothing. `cost` is what a
+    month costs, at any interval. `scores` are the heads for which its posts may be scored. `keep` is how
+    long its terms let us keep what is no evidence; None where they name no time. `asks` is what else they
+    ask. `by_default` says whether a first configuration may hold it without being asked to. `checked` is
+    when the terms, or the copy of them that was read, are of, as exactly as is known (2026, 2026-08 or
+    2026-08-22); empty for never.
+    """
+
+    gate: str = ""
+    cost: str = "Free."
+    scores: tuple[Scored, ...] = ALL_THREE
+    keep: timedelta | None = None
+    asks: str = ""
+    by_default: bool
+    checked: str
+
+
+_META_ASKS = (
+    "No surveillance, no decisions about admission; delete what is no longer needed, and what its author "
+    "asks to have deleted."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +86,7 @@ class Platform:
     reads: str
     needs: str
     limits: str
+    terms: Terms
 
 
 PLATFORMS = (
@@ -59,6 +100,12 @@ PLATFORMS = (
         limits="What the feed still shows: at most 10 MB, 50,000 items and 5 pages at a time. Google "
         "News allows its "
         "feeds to be used by a person for themselves only.",
+        terms=Terms(
+            by_default=True,
+            checked="2026",
+            asks="The feed's own terms. Google News lets people use its feeds for themselves only, so a "
+            "first configuration holds none of them.",
+        ),
     ),
     Platform(
         connector=WebPage,
@@ -70,6 +117,9 @@ PLATFORMS = (
         limits="Only what robots.txt lets machines read; 5 MB and 2,000 items; nothing that needs "
         "JavaScript, a login or "
         "a click on a consent page.",
+        terms=Terms(
+            by_default=True, checked="", asks="The site's own terms, and its robots.txt, which is obeyed."
+        ),
     ),
     Platform(
         connector=Bluesky,
@@ -80,6 +130,11 @@ PLATFORMS = (
         needs="An account made for this or the school's own, and an app password of it. Free.",
         limits="1,000 posts of each search at a time; a post that its author dated back only while it is "
         "among the newest 100. Threads under the newest 50 posts. Nothing is ever written.",
+        terms=Terms(
+            by_default=True,
+            checked="2026",
+            asks="A way to delete what its author asks to have deleted.",
+        ),
     ),
     Platform(
         connector=Mastodon,
@@ -92,6 +147,7 @@ PLATFORMS = (
         limits="Each server shows what it knows: ask a large one, or several. A search finds only people who "
         "let themselves be found, and nothing on servers without full-text search. At most 440 posts of each "
         "part at once. Replies under the newest 20 posts.",
+        terms=Terms(by_default=True, checked="2026", asks="The rules of each server."),
     ),
     Platform(
         connector=CsvExport,
@@ -103,6 +159,11 @@ PLATFORMS = (
         limits="Only what is exported, when it is exported: nobody notices here that the exports have "
         "stopped. Files of at most 20 MB, 1,000 in a folder; 5,000 rows at once. Rows that vanish are not "
         "taken as deleted posts.",
+        terms=Terms(
+            by_default=True,
+            checked="",
+            asks="The terms of the tool, and of the platform, that the table comes from.",
+        ),
     ),
     Platform(
         connector=HackerNews,
@@ -112,6 +173,7 @@ PLATFORMS = (
         needs="The names to search for. No account; free.",
         limits="What Algolia's search of Hacker News finds, up to 500 posts of each search at a time. What "
         "is deleted there only stops being found.",
+        terms=Terms(by_default=True, checked=""),
     ),
     Platform(
         connector=YouTube,
@@ -126,6 +188,13 @@ PLATFORMS = (
         "New comments at once, new answers under older threads as these are read again, 100 at a time. A "
         "deleted comment is noticed among the newest 100 threads, a deleted video among the newest 50 found. "
         "Comments that are held back for review are not seen.",
+        terms=Terms(
+            by_default=True,
+            checked="2026",
+            keep=timedelta(days=30),
+            asks="Delete or refresh what was read within 30 days; do not add up channels of different "
+            "owners.",
+        ),
     ),
     Platform(
         connector=Reddit,
@@ -143,6 +212,13 @@ PLATFORMS = (
         "noticed among the newest 100 posts of each list, and 2,000 comments under the account's newest "
         "25 submissions. About 100 questions a minute for each app. Private subreddits and private "
         "messages are never read.",
+        terms=Terms(
+            gate="Reddit's approval of the app; an agreement for whoever sells a service.",
+            by_default=False,
+            checked="2026-03-24",
+            asks="No surveillance, no training of models; delete or change here, as soon as possible, what "
+            "is deleted or changed there, and delete what is no longer needed.",
+        ),
     ),
     Platform(
         connector=X,
@@ -156,6 +232,16 @@ PLATFORMS = (
         limits="The last 7 days, or the newest 800 mentions; 500 posts of each search at a time, 100 the "
         "first time, as long as the cap lasts. No reposts. Edits and deletions are looked for once a day for "
         "a week. Answers that leave out the account's name are not found.",
+        terms=Terms(
+            gate="Credits, bought in advance.",
+            cost="What was read, up to the source's cap: $0.005 a post, or $0.001 in an owned read, and "
+            "$0.010 an author's name, each once a day however often it is read.",
+            scores=("abuse", "reputational"),
+            by_default=False,
+            checked="2026-08-22",
+            asks="No surveillance, no profiles of people, nobody's health or alleged crime; delete or change "
+            "here what is deleted or changed there, within 24 hours of being asked to.",
+        ),
     ),
     Platform(
         connector=Facebook,
@@ -171,6 +257,12 @@ PLATFORMS = (
         "up to 1,000 older ones in turn; comments of 25 posts and 1,000 of each at a time. An "
         "edit is seen under the newest 5 posts, or when something else changes there. Deleted "
         "tags and recommendations are not noticed.",
+        terms=Terms(
+            gate="Meta's review of the app, and a verified business.",
+            by_default=False,
+            checked="2022-02",
+            asks=_META_ASKS,
+        ),
     ),
     Platform(
         connector=Instagram,
@@ -187,6 +279,12 @@ PLATFORMS = (
         "account, without authors, and only posts of the last 24 hours. Comments of 25 posts and "
         "500 of each at a time; 1,000 older posts in turn. Only deleted comments are noticed, not "
         "deleted tags or hashtags.",
+        terms=Terms(
+            gate="Meta's review of the app, and a verified business; for hashtags its approval too.",
+            by_default=False,
+            checked="2022-02",
+            asks=_META_ASKS,
+        ),
     ),
     Platform(
         connector=Threads,
@@ -203,5 +301,62 @@ PLATFORMS = (
         "each at a time. Replies under the newest 10 posts each time, under older ones in turn, "
         "10 at a time. Only deleted replies are noticed. No private profiles. Never tried on real "
         "answers.",
+        terms=Terms(
+            gate="Meta's review of the app; for searches its approval too.",
+            by_default=False,
+            checked="2022-02",
+            asks=_META_ASKS,
+        ),
+    ),
+    Platform(
+        connector=Discourse,
+        name="discourse",
+        title="Discourse forum",
+        reads="What the search of one forum finds, with the posts around it; or all that is newly written "
+        "there.",
+        needs="The forum's address. A read-only key from its owner only where posts are not open to "
+        "everybody. Free.",
+        limits="A search gives one post of each topic, and those around it are read: up to 250 finds at a "
+        "time, 15 of them read in full each time. Of all new posts the newest 50 are seen again for "
+        "edits. Only deleted posts that a search found are noticed, 5 asked for in turn. No private "
+        "messages, no closed categories.",
+        terms=Terms(by_default=True, checked="", asks="The rules of each forum."),
+    ),
+    Platform(
+        connector=Lemmy,
+        name="lemmy",
+        title="Lemmy",
+        reads="What the search of one server finds, or all that is newly written on it or in one of its "
+        "communities.",
+        needs="The address of a server that shows its posts to everybody. No account; free.",
+        limits="Servers of the versions 0.18 and 0.19. Each shows what it knows: ask a large one. 200 posts "
+        "and 200 comments of each list at a time, 5,000 until it catches up. Only deleted posts that "
+        "a search found, or that are still listed, are noticed. Never tried on real answers.",
+        terms=Terms(by_default=True, checked="", asks="The rules of each server."),
+    ),
+    Platform(
+        connector=Gdelt,
+        name="gdelt",
+        title="News worldwide (GDELT)",
+        reads="Titles and addresses of news articles whose text holds the school's names.",
+        needs="The school's names in full. No account; free.",
+        limits="Titles only, never the text: that an article holds a name is GDELT's word. Not every local "
+        "paper is read there. The last three months, 250 articles at a time; one question in five "
+        "seconds for all of this network, so have one such source, or few. Never tried on real "
+        "answers.",
+        terms=Terms(by_default=True, checked="", asks="One question in five seconds."),
+    ),
+    Platform(
+        connector=GoogleReviews,
+        name="google_reviews",
+        title="Google reviews",
+        reads="All reviews of the school's own verified place on Google, with their stars, and the answers "
+        "to them.",
+        needs="Google's grant of access to the Business Profile API, an OAuth client's id and secret, and a "
+        "refresh token of somebody who manages the place, of the scope business.manage. Free.",
+        limits="2,000 reviews. New and edited ones are seen at once; deleted ones when there are fewer than "
+        "before, and all once a day. No photographs. A review has no address of its own. Never tried "
+        "on real answers.",
+        terms=Terms(gate="Google's grant of access to the API.", by_default=False, checked=""),
     ),
 )

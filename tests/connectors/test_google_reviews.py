@@ -422,7 +422,7 @@ def test_what_is_missing_or_wrong_is_refused_at_load() -> None:
         {"location": "accounts/1/locations/../../2"},
         {"login_url": "http://login.example/token"},
         {"base_url": "http://api.example"},
-        {"refresh_token": "two words"},
+        {"refresh_token": "two\nlines"},
         {"url": "maps"},
     ):
         with pytest.raises(ValidationError):

@@ -20,6 +20,19 @@ NAMES = [platform.name for platform in PLATFORMS]
 SERVER = "https://e.example:8443"
 DATA = Path(__file__).parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
+    "discourse": {"base_url": SERVER, "latest": True},
+    "lemmy": {"base_url": SERVER, "latest": True},
+    "gdelt": {"base_url": SERVER, "search": ["Harrowby Green"]},
+    "google_reviews": {
+        "base_url": SERVER,
+        "login_url": f"{SERVER}/token",
+        "location": "accounts/12/locations/34",
+        "url": "https://maps.example/harrowby-green",
+        "client_id": "*" * 10,
+        "client_secret": "*" * 10,
+        "refresh_token": "*" * 10,
+        "official": "harrowby-green",
+    },
     "facebook": {"base_url": SERVER, "page": "HarrowbyGreen", "token": "*" * 10},
     "instagram": {"base_url": SERVER, "account": "17841", "token": "*" * 10, "hashtags": ["harrowbygreen"]},
     "threads": {"base_url": SERVER, "token": "*" * 10, "search": ["Harrowby Green"]},
@@ -40,6 +53,10 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mastodon": {"base_url": SERVER, "tags": ["HarrowbyGreen"]},
 }
 CONTENT = {
+    "discourse": "discourse.json",
+    "lemmy": "lemmy.json",
+    "gdelt": "gdelt.json",
+    "google_reviews": "google_reviews.json",
     "facebook": "facebook.json",
     "instagram": "instagram.json",
     "threads": "threads.json",
@@ -60,6 +77,7 @@ LOGINS = {
     "/api/v1/access_token",
     "/v26.0/debug_token",
     "/v1.0/debug_token",
+    "/token",
 }
 
 
