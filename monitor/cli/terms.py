@@ -1,0 +1,124 @@
+"""`sources`: what each platform asks for, costs and allows, as far as its terms were read."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from connectors.connector import Connector
+from connectors.durations import write_duration
+from connectors.registry import ALL_THREE, PLATFORMS, Platform, Terms
+from connectors.x import X
+from monitor.cli.terminal import DEFAULT_CONFIG, ConfigPath, clean, out, print_json, read_config, say
+from monitor.config.settings import Config
+from monitor.mail.wording import count
+
+_BY_CONNECTOR = {platform.connector: platform for platform in PLATFORMS}
+
+
+def sources(
+    config: ConfigPath = DEFAULT_CONFIG,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every platform that can be read; no configuration is needed.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a source, or with `--all` a platform.")
+    ] = False,
+) -> None:
+    """Say of each source what its platform asks for first, costs a month, and lets us score and keep."""
+    if every:
+        _show_platforms(as_json=as_json)
+    else:
+        _show_sources(read_config(config), as_json=as_json)
+
+
+def _show_platforms(*, as_json: bool) -> None:
+    if as_json:
+        for platform in PLATFORMS:
+            print_json({"platform": platform.name, "title": platform.title} | _facts(platform.terms))
+        return
+    table = Table("platform", "needs first", "a month", "may be scored", "keep", "default", "checked")
+    for platform in PLATFORMS:
+        gate, cost, scores, keep, checked = _cells(platform.terms, platform.terms.cost)
+        default = "on" if platform.terms.by_default else "off"
+        table.add_row(platform.name, gate, cost, scores, keep, default, checked)
+    out.print(table)
+    for platform in PLATFORMS:
+        _say_what_is_asked(platform)
+
+
+def _show_sources(config: Config, *, as_json: bool) -> None:
+    read = [(source, _BY_CONNECTOR[type(source)]) for source in config.sources]
+    if as_json:
+        for source, platform in read:
+            print_json(_named(source) | _facts(platform.terms) | {"cost": _cost(source, platform.terms)})
+        return
+    columns = ("needs first", "a month", "may be scored", "keep", "checked")
+    table = Table("source", "platform", "every", "official", *columns)
+    for source, platform in read:
+        cells = _cells(platform.terms, _cost(source, platform.terms))
+        every, official = write_duration(source.every), source.official or ""
+        table.add_row(clean(source.name), platform.name, every, official, *cells)
+    out.print(table)
+    platforms = dict.fromkeys(platform for _, platform in read)
+    for platform in platforms:
+        _say_what_is_asked(platform)
+    for platform in platforms:
+        for line in _against(platform, config):
+            say(f"! {line}")
+
+
+def _named(source: Connector) -> dict[str, object]:
+    return {
+        "source": source.name,
+        "platform": _BY_CONNECTOR[type(source)].name,
+        "every": write_duration(source.every),
+        "official": source.official,
+    }
+
+
+def _facts(terms: Terms) -> dict[str, object]:
+    return {
+        "needs": terms.gate,
+        "cost": terms.cost,
+        "scores": list(terms.scores),
+        "keep_days": terms.keep.days if terms.keep else None,
+        "asks": terms.asks,
+        "by_default": terms.by_default,
+        "checked": terms.checked,
+    }
+
+
+def _cells(terms: Terms, cost: str) -> tuple[str, str, str, str, str]:
+    scores = "all" if terms.scores == ALL_THREE else ", ".join(terms.scores)
+    keep = count(terms.keep.days, "day") if terms.keep else "not said"
+    return terms.gate or "nothing", cost, scores, keep, terms.checked or "never"
+
+
+def _cost(source: Connector, terms: Terms) -> str:
+    """What a month of this source costs: no price that is known hangs on how often it is read."""
+    return f"At most ${source.cap:,.2f}: its cap." if isinstance(source, X) else terms.cost
+
+
+def _say_what_is_asked(platform: Platform) -> None:
+    if platform.terms.asks:
+        say(f"  {platform.name}: {platform.terms.asks}")
+
+
+def _against(platform: Platform, config: Config) -> Iterator[str]:
+    """Where these settings do more than the terms allow; nothing else holds them to it."""
+    terms = platform.terms
+    watched = [head for head in ALL_THREE if getattr(config.purposes, head)]
+    for head in watched:
+        if head not in terms.scores:
+            yield (
+                f"{platform.name}: its terms do not let posts be scored for {head}, and they are, as all "
+                f"posts: leave its sources out, or switch purposes.{head} off."
+            )
+    if terms.keep is not None and config.retention.below_threshold > terms.keep:
+        keep = count(terms.keep.days, "day")
+        yield (
+            f"{platform.name}: its terms let us keep what is no evidence for {keep}, and "
+            f"retention.below_threshold is {write_duration(config.retention.below_threshold)}."
+        )
