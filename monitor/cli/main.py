@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from classifiers.transformer import ModelUnavailable
-from monitor.cli import alerting, checking, evaluating, judging, keeping, scanning, terms, writing
+from monitor.cli import alerting, beginning, checking, evaluating, judging, keeping, scanning, terms, writing
 from monitor.cli.terminal import NEEDS_A_PERSON, finish, stop
 from monitor.jobs.faults import machine_fault
 from monitor.store.database import Unusable
@@ -49,6 +49,7 @@ cli = typer.Typer(
 )
 
 for panel, commands in {
+    "Begin": (beginning.init,),
     "See how things stand": (checking.check, terms.sources, alerting.alerts, alerting.alert, writing.digest),
     "Say what was done": (alerting.ack, alerting.close, alerting.hold),
     "Work": (scanning.run, scanning.scan, writing.mail, alerting.forget),
