@@ -17,6 +17,7 @@ from connectors.google_reviews import GoogleReviews
 from connectors.hackernews import HackerNews
 from connectors.instagram import Instagram
 from connectors.lemmy import Lemmy
+from connectors.mailbox import Mailbox
 from connectors.mastodon import Mastodon
 from connectors.reddit import Reddit
 from connectors.threads import Threads
@@ -40,7 +41,8 @@ Source = Annotated[
     | Discourse
     | Lemmy
     | Gdelt
-    | GoogleReviews,
+    | GoogleReviews
+    | Mailbox,
     Field(discriminator="platform"),
 ]
 
@@ -358,5 +360,17 @@ PLATFORMS = (
         "before, and all once a day. No photographs. A review has no address of its own. Never tried "
         "on real answers.",
         terms=Terms(gate="Google's grant of access to the API.", by_default=False, checked=""),
+    ),
+    Platform(
+        connector=Mailbox,
+        name="mailbox",
+        title="Mailbox (IMAP)",
+        reads="Mails that come to a mailbox of the school: each article of a Google Alert, alerts of other "
+        "services, newsletters, and what staff forward.",
+        needs="A mailbox made for this alone, with IMAP over TLS, and its password or an OAuth access token.",
+        limits="100 mails or 50 MB at a time, the first 10 MB of each; attachments are never opened. Nothing "
+        "is marked, moved or deleted there. Whoever knows the address can write to it. The line does not go "
+        "through network.proxy. Never tried on a real Google Alert.",
+        terms=Terms(by_default=True, checked="", asks="The terms of each service that the alerts come from."),
     ),
 )

@@ -12,6 +12,7 @@ from rich.table import Table
 from connectors.connector import Refused, Unavailable
 from connectors.csv_export import CsvExport
 from connectors.feed import Feed
+from connectors.mailbox import Mailbox
 from connectors.post import State
 from connectors.reading import read, refuse_walls
 from connectors.webpage import WebPage
@@ -142,7 +143,7 @@ def _hosts(app: App) -> dict[str, str]:
     urls = {
         source.host: source.url if isinstance(source, Feed | WebPage) else source.base_url
         for source in app.config.sources
-        if not isinstance(source, CsvExport)
+        if not isinstance(source, CsvExport | Mailbox)
     }
     if app.beat.url:
         urls["the heartbeat"] = app.beat.url

@@ -27,6 +27,7 @@ _PLATFORMS = {
     "web": "web page",
     "hackernews": "Hacker News",
     "csv": "exported table",
+    "mailbox": "mail",
     "reddit": "Reddit",
     "bluesky": "Bluesky",
     "mastodon": "Mastodon",
