@@ -36,7 +36,7 @@ _SEAM = 4_000
 _BATCH = 512  # tokens, padding counted: on a processor larger batches are slower and take more memory
 _POOL = 32 * 1024  # tokens that are held at once: enough to find windows of like length among many posts
 _THREADS = 4  # more gain little for small models and take the machine from everything else
-_LOCK = 0.15  # a faint suspicion is enough to fetch no picture: doubt about a child rounds up
+_LOCK = 0.1  # a faint suspicion is enough to fetch no picture: doubt about a child rounds up
 _DIGITS = 12
 _ALWAYS = (
     "config.json",

@@ -17,12 +17,10 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
-import praw
-import prawcore
 from httpx import codes
 from pydantic import (
     AfterValidator,
@@ -40,6 +38,9 @@ from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
 from connectors.text import Written, clean, clean_link, host_of, http_address, read_html, read_text
+
+if TYPE_CHECKING:  # it is slow to load, and loaded when Reddit is first asked
+    import praw
 
 PER_PAGE = 100
 """The most that Reddit gives at once."""
@@ -345,7 +346,7 @@ class _Login:
     """praw while it is signed in; no part of what a source is, so two sources are equal without it."""
 
     line: _Line | None = field(default=None, compare=False, repr=False)
-    reddit: praw.Reddit | None = field(default=None, compare=False, repr=False)
+    reddit: "praw.Reddit | None" = field(default=None, compare=False, repr=False)
 
 
 class Reddit(Connector):
@@ -521,6 +522,8 @@ class _Asker:
         return _post(thing, self.channel, parent_text)
 
     def _get(self, path: str, asked: Mapping[str, str | int] | None) -> Any:
+        import prawcore  # noqa: PLC0415
+
         try:
             return self._praw().request(method="GET", path=path, params=dict(asked or {}))
         except prawcore.RequestException as error:
@@ -530,8 +533,10 @@ class _Asker:
             self.line.halt = _not_let_in(self.source.host, clean(str(error.error))[:60])
             raise self.line.halt from None
 
-    def _praw(self) -> praw.Reddit:
+    def _praw(self) -> "praw.Reddit":
         """praw, which reads nothing of what matters from a praw.ini or the environment."""
+        import praw  # noqa: PLC0415
+
         if self.login.reddit is None:
             source = self.source
             try:

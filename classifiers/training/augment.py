@@ -22,6 +22,7 @@ _NEIGHBOURS = {
     "h": "g",
 }
 _PLAIN_EMOJI = ("😀", "😂", "🙏", "👍", "🤔", "😅", "🎉", "👀", "🙄", "😊", "✨", "🤷", "😭", "💀", "❤️", "‼️")
+_OTHER_PEOPLE = 0.7  # of texts that name a group, in this share it is another group of the same list
 _SCHOOL = re.compile(
     r"\b(?:St\.? [A-Z][\w'’]+|[A-Z][\w'’]+(?: [A-Z][\w'’]+){0,2}) "
     r"(?:(?:C ?of ?E|CE|RC|Catholic|Community|Church) )?"
@@ -37,7 +38,20 @@ _LAST = (
     "borough", "bridge", "bury", "combe", "dale", "field", "ford", "gate", "ham", "hill", "hurst",
     "ley", "mere", "moor", "ness", "stead", "ton", "well", "wood", "worth",
 )
+_GROUPS = (
+    ("Muslim", "Christian", "Jewish", "Hindu", "Sikh", "Buddhist", "Catholic", "Methodist", "Quaker"),
+    ("Muslims", "Christians", "Jews", "Hindus", "Sikhs", "Buddhists", "Catholics", "Methodists", "Quakers"),
+    ("Polish", "Romanian", "Nigerian", "Somali", "Pakistani", "Indian", "Chinese", "Irish", "Welsh",
+     "Turkish", "Scottish", "Jamaican", "Ukrainian", "Bangladeshi", "Italian", "Ghanaian", "Afghan"),
+    ("gay", "lesbian", "bisexual", "straight", "queer", "pansexual", "heterosexual"),
+    ("trans", "transgender", "non-binary", "cisgender", "gender-fluid"),
+    ("autistic", "deaf", "blind", "disabled", "dyslexic", "epileptic", "neurodivergent", "dyspraxic"),
+    ("Traveller", "Gypsy", "Roma", "refugee", "immigrant", "asylum-seeking"),
+)
+_NOT_ALWAYS = frozenset({"straight", "blind"})  # which mean other things, too: put in, never taken out
 # fmt: on
+_GROUP_OF = {word: group for group in _GROUPS for word in group}
+_IDENTITY = re.compile(rf"\b(?:{'|'.join(sorted(_GROUP_OF.keys() - _NOT_ALWAYS))})\b(?!-)")
 _KINDS = (
     "Primary",
     "Academy",
@@ -54,6 +68,8 @@ def altered(text: str, others: Sequence[str], chance: Random) -> str:
     """The text as another might have typed it; `others` are harmless texts that may stand beside it."""
     if chance.random() < 0.35:
         text = _SCHOOL.sub(lambda _: _school(chance), text)
+    if chance.random() < _OTHER_PEOPLE:
+        text = _IDENTITY.sub(lambda found: chance.choice(_GROUP_OF[found[0]]), text)
     text = _HANDLE.sub("@user", text)
     for share, change in _CHANGES:
         if chance.random() < share:

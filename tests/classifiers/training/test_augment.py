@@ -31,3 +31,11 @@ def test_others_stand_beside_a_text_whole_and_now_and_then_many_of_them() -> Non
 def test_emoji_and_short_words_survive() -> None:
     for seed in range(100):
         assert "🔪" in altered("see u at 3 🔪", (), Random(seed))
+
+
+def test_who_is_spoken_of_is_often_somebody_else_of_the_same_list() -> None:
+    """So that no group's name predicts anything by itself (BAN-6.1)."""
+    made = {altered("our Welsh and deaf neighbours", (), Random(seed)) for seed in range(60)}
+
+    assert any("Welsh" not in text for text in made)
+    assert not any("Muslim" in text for text in made)
