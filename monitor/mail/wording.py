@@ -35,6 +35,11 @@ _PLATFORMS = {
     "x": "X",
     "facebook": "Facebook",
     "instagram": "Instagram",
+    "threads": "Threads",
+    "discourse": "forum",
+    "lemmy": "Lemmy",
+    "gdelt": "news article",
+    "google_reviews": "Google review",
 }
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MARK = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff]"

@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers.taxonomy import Severity
+from connectors.registry import PLATFORMS
 from monitor.alerts import Status
 from monitor.mail.items import Detail, Showing, is_overdue, look_by, show
-from monitor.mail.wording import address, age, count, kind, listed, plain, sentence
+from monitor.mail.wording import address, age, count, kind, listed, plain, platform, sentence
+
+
+@pytest.mark.parametrize("name", [row.name for row in PLATFORMS])
+def test_every_platform_has_a_word_that_people_use(name: str) -> None:
+    assert platform(name) != name
 
 
 @given(st.text())
