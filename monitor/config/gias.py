@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
+_LONGEST_FIELD = 131_072  # letters
 _LONGEST_LINE = 200_000  # bytes
 _MOST_ROWS = 300_000
 _LONGEST_CELL = 200
@@ -248,6 +249,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
     """The rows that hold anything, the names of the columns first."""
     try:
         with path.open("rb") as file:
+            csv.field_size_limit(_LONGEST_FIELD)  # of the whole process: others set their own
             reader = csv.reader(_lines(file, path))
             try:
                 yield from (row for row in reader if any(row))

@@ -135,7 +135,7 @@ def test_below_everything_there_is_no_alert_and_the_highest_score_is_told() -> N
 
 def test_lawful_criticism_is_counted_and_leaves_nobody_named() -> None:
     """KNO-2d."""
-    judgement = judged({"none.lawful_criticism": 0.97, "abuse.incivility": 0.9})
+    judgement = judged({"none.lawful_criticism": 0.97, "abuse.incivility": 0.99})
 
     assert (judgement.alert, judgement.reason, judgement.anonymous) == (False, Reason.LAWFUL_CRITICISM, True)
 
@@ -155,8 +155,8 @@ def test_criticism_never_hides_what_stands_beside_it() -> None:
 
 
 def test_a_campaign_alone_is_summed_up_without_names() -> None:
-    assert judged({"reputational.campaign": 0.9}).anonymous
-    assert not judged({"reputational.campaign": 0.9, "abuse.doxxing": 0.9}).anonymous
+    assert judged({"reputational.campaign": 0.99}).anonymous
+    assert not judged({"reputational.campaign": 0.99, "abuse.doxxing": 0.99}).anonymous
 
 
 def test_a_purpose_that_is_switched_off_is_silent() -> None:
@@ -217,7 +217,7 @@ def test_the_most_serious_kind_leads_and_all_are_kept() -> None:
 
 def test_the_same_text_is_more_serious_on_the_schools_own_page() -> None:
     """BAN-5.1.2: children read along there."""
-    said = verdict({"abuse.harassment_staff": 0.9})
+    said = verdict({"abuse.harassment_staff": 0.99})
 
     elsewhere, here = (judge(mention, said, POLICY, AT) for mention in (MENTION, ON_OUR_PAGE))
 
@@ -259,7 +259,7 @@ def test_what_is_said_to_the_school_is_not_worse_for_being_said_there(key: str) 
     ],
 )
 def test_time_place_or_means_make_it_one_step_more_serious(text: str) -> None:
-    judgement = judge(saying(text), verdict({"abuse.harassment_staff": 0.9}), POLICY, AT)
+    judgement = judge(saying(text), verdict({"abuse.harassment_staff": 0.99}), POLICY, AT)
 
     assert judgement.severity is Severity.HIGH
     assert "one step more, it names a" in judgement.why[1]
@@ -278,14 +278,14 @@ def test_time_place_or_means_make_it_one_step_more_serious(text: str) -> None:
 )
 def test_other_numbers_and_words_do_not(text: str) -> None:
     assert (
-        judge(saying(text), verdict({"abuse.harassment_staff": 0.9}), POLICY, AT).severity is Severity.MEDIUM
+        judge(saying(text), verdict({"abuse.harassment_staff": 0.99}), POLICY, AT).severity is Severity.MEDIUM
     )
 
 
 def test_tomorrow_in_an_old_post_is_over() -> None:
     old = saying("see you tomorrow", posted_at=AT - timedelta(days=30))
     undated = saying("see you tomorrow", posted_at=None)
-    said = verdict({"abuse.harassment_staff": 0.9})
+    said = verdict({"abuse.harassment_staff": 0.99})
 
     assert judge(old, said, POLICY, AT).severity is Severity.MEDIUM
     assert judge(undated, said, POLICY, AT).severity is Severity.HIGH
@@ -294,7 +294,7 @@ def test_tomorrow_in_an_old_post_is_over() -> None:
 def test_both_together_are_two_steps() -> None:
     mention = saying("see you tonight", channel=Channel.OFFICIAL_ACCOUNT)
 
-    assert judge(mention, verdict({"abuse.harassment_staff": 0.9}), POLICY, AT).severity is Severity.CRITICAL
+    assert judge(mention, verdict({"abuse.harassment_staff": 0.99}), POLICY, AT).severity is Severity.CRITICAL
 
 
 @pytest.mark.parametrize(
@@ -330,14 +330,14 @@ def test_a_critical_matter_of_an_ambiguous_school_alerts_high_at_once_and_says_s
 
 
 def test_why_it_is_thought_to_be_this_school_is_told() -> None:
-    assert judged({"abuse.hate": 0.9}).why[-1] == "Thought to be this school: it is called by its full name"
+    assert judged({"abuse.hate": 0.99}).why[-1] == "Thought to be this school: it is called by its full name"
 
 
 # --- For whom -----------------------------------------------------------------------------------------------
 
 
 def test_everybody_whose_business_it_is_hears_in_order_once() -> None:
-    judgement = judged({"reputational.data_breach": 0.9, "safeguarding.child_identified": 0.9})
+    judgement = judged({"reputational.data_breach": 0.99, "safeguarding.child_identified": 0.99})
 
     assert judgement.roles == (Role.DSL, Role.DEPUTY, Role.DPO, Role.HEAD)
 
@@ -345,7 +345,7 @@ def test_everybody_whose_business_it_is_hears_in_order_once() -> None:
 def test_what_is_critical_only_by_its_place_and_time_reaches_dsl_and_deputies_too() -> None:
     mention = saying("see you tonight", channel=Channel.OFFICIAL_ACCOUNT)
 
-    judgement = judge(mention, verdict({"abuse.harassment_staff": 0.9}), POLICY, AT)
+    judgement = judge(mention, verdict({"abuse.harassment_staff": 0.99}), POLICY, AT)
 
     assert judgement.roles == (Role.DSL, Role.DEPUTY, Role.HEAD)
 
@@ -354,9 +354,9 @@ def test_what_is_critical_only_by_its_place_and_time_reaches_dsl_and_deputies_to
 
 
 def test_the_media_lock_comes_from_the_verdict_or_from_the_platform() -> None:
-    assert judged({"abuse.hate": 0.9}, media_lock=True).media_lock
+    assert judged({"abuse.hate": 0.99}, media_lock=True).media_lock
     assert judge(saying("x", sensitive=True), verdict(), POLICY, AT).media_lock
-    assert not judged({"abuse.hate": 0.9}).media_lock
+    assert not judged({"abuse.hate": 0.99}).media_lock
 
 
 # --- Languages ----------------------------------------------------------------------------------------------
@@ -501,7 +501,7 @@ HOSTILE = [
 def test_a_huge_hostile_text_is_thought_about_at_once(part: str) -> None:
     text = part * (300_000 // len(part))
 
-    assert judge(saying(text), verdict({"abuse.hate": 0.9}, language="pl"), POLICY, AT).alert
+    assert judge(saying(text), verdict({"abuse.hate": 0.99}, language="pl"), POLICY, AT).alert
 
 
 # A whole head
