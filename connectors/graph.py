@@ -305,7 +305,7 @@ class Graph:
         ends = datetime.fromtimestamp(token.ends, UTC)
         if ends - self.now > NOTICE:
             return ""
-        return f"The token ends on {ends.day} {ends:%B %Y}: make a new one before (docs/administrator.md)."
+        return f"The token ends on {ends.day} {ends:%B %Y}: make a new one before (docs/sources.md)."
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -668,19 +668,19 @@ def _explain(page: Page, error: Mapping[str, Any]) -> None:
     if code in _TOKEN:
         raise Refused(
             f"{where} does not accept the token: {_WHY.get(subcode, 'it is wrong or has ended')}. Make a new "
-            "one (docs/administrator.md).",
+            "one (docs/sources.md).",
             State.AUTH_EXPIRED,
         )
     if code in _PERMISSION:
         raise Refused(
             f"{where} does not let the token read this. Make one with all permissions that "
-            "docs/administrator.md names; the app may have to be reviewed by Meta first.",
+            "docs/sources.md names; the app may have to be reviewed by Meta first.",
             State.AUTH_EXPIRED,
         )
     if code in _UNKNOWN:
         raise Missing(
             f"{where} is not there, or not shown to this token. Check the id, and that the token has all "
-            "permissions that docs/administrator.md names.",
+            "permissions that docs/sources.md names.",
             code,
         )
     if code in _FAULT or error.get("is_transient") is True or page.status >= codes.INTERNAL_SERVER_ERROR:

@@ -332,7 +332,7 @@ class _Server:
             )
         return Refused(
             f"{where} does not accept the token. Make a new one that may read statuses, search, "
-            "notifications and accounts (docs/administrator.md).",
+            "notifications and accounts (docs/sources.md).",
             State.AUTH_EXPIRED,
         )
 

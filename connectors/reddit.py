@@ -508,7 +508,7 @@ class _Asker:
         except _Stale:
             self.line.halt = Refused(
                 f"{self.source.host} does not take the token that it has just given us. Look whether the app "
-                "and the account still stand (docs/administrator.md).",
+                "and the account still stand (docs/sources.md).",
                 State.AUTH_EXPIRED,
             )
             raise self.line.halt from None
@@ -906,7 +906,7 @@ def _heed(page: Page) -> None:
     if page.status == codes.FORBIDDEN and "insufficient_scope" in page.headers.get("www-authenticate", ""):
         raise Refused(
             f"{where} is not open to this token. Make one of the scopes read, identity, history and "
-            "privatemessages (docs/administrator.md).",
+            "privatemessages (docs/sources.md).",
             State.AUTH_EXPIRED,
         )
     if page.status == codes.FORBIDDEN and said.get("reason"):
@@ -937,7 +937,7 @@ def _said(page: Page) -> Mapping[str, Any]:
 def _not_let_in(host: str, why: str) -> Refused:
     return Refused(
         f"{host} does not let us sign in ({why}). Check client_id and client_secret, and whether the refresh "
-        "token or the password still holds; make new ones where not (docs/administrator.md).",
+        "token or the password still holds; make new ones where not (docs/sources.md).",
         State.AUTH_EXPIRED,
     )
 

@@ -840,7 +840,7 @@ _REFUSALS = (
         {"client-forbidden", "unsupported-authentication"},
         State.AUTH_EXPIRED,
         "does not accept the token. Copy the app's bearer token again from X's developer console, and see "
-        "that the app may use the API (docs/administrator.md).",
+        "that the app may use the API (docs/sources.md).",
     ),
     (
         {codes.NOT_FOUND, codes.GONE},

@@ -220,7 +220,7 @@ def _sources(first: First) -> Iterator[str]:
     school = first.school
     tags = [one[1:] for one in school.also if one.startswith("#")] or [_hashtag(school.name)[1:]]
     host = urlsplit(school.site).hostname if school.site else None
-    yield "# Only what is public. Begin with the local paper; docs/administrator.md tells of all platforms."
+    yield "# Only what is public. Begin with the local paper; docs/sources.md tells of all platforms."
     yield "sources:"
     if first.feed:
         yield f"  - {{name: Local paper, platform: feed, url: {quoted(first.feed)}, every: 15m}}"
