@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
-from connectors.text import clean_link, host_of, http_address, one_line, read_html, when
+from connectors.text import clean_link, host_of, http_address, one_line, read_html, search_words, when
 
 MOST_PAGES = 5
 """The most pages of one list that are read at once; of the newest posts, the rest follows a minute later."""
@@ -37,13 +37,6 @@ _LAST_ID = 2**53
 _LONGEST_TITLE = 300
 _WRITTEN_BY_PEOPLE = frozenset([1, 2, None])
 _Fields = Mapping[str, Any]
-
-
-def _words(written: str) -> str:
-    words = " ".join(written.replace('"', " ").split())
-    if not words:
-        raise ValueError("write the words to search for, such as Harrowby Green")
-    return words
 
 
 def _forum_address(written: str) -> str:
@@ -121,7 +114,7 @@ class Discourse(Connector):
         AfterValidator(_forum_address),
     ]
     search: Annotated[
-        tuple[Annotated[str, Field(min_length=3, max_length=100), AfterValidator(_words)], ...],
+        tuple[Annotated[str, Field(min_length=3, max_length=100), AfterValidator(search_words)], ...],
         Field(
             max_length=10,
             description="What to search for: the school's names and its site, each as people write it.",

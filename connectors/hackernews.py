@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from connectors.connector import Connector, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import Page, read, refuse_walls, spoken
-from connectors.text import clean_link, host_of, http_address, one_line, read_html
+from connectors.text import clean_link, host_of, http_address, one_line, read_html, search_words
 
 HITS = 100
 """How many posts one page holds."""
@@ -30,13 +30,6 @@ _LIMIT = 5_000_000
 _LONGEST_ID = 100
 _END_OF_TIME = 32_503_680_000
 _Hits = tuple[dict[str, Any], ...]
-
-
-def _words(written: str) -> str:
-    words = " ".join(written.replace('"', " ").split())
-    if not words:
-        raise ValueError("write the words to search for, such as Harrowby Green")
-    return words
 
 
 class _Place(BaseModel):
@@ -74,7 +67,7 @@ class HackerNews(Connector):
 
     platform: Literal["hackernews"]
     search: Annotated[
-        tuple[Annotated[str, Field(min_length=3, max_length=100), AfterValidator(_words)], ...],
+        tuple[Annotated[str, Field(min_length=3, max_length=100), AfterValidator(search_words)], ...],
         Field(
             min_length=1,
             max_length=20,

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import Page, read, refuse_walls, retry_after, spoken
-from connectors.text import clean_link, host_of, http_address, one_line, read_text, when
+from connectors.text import clean_link, host_of, http_address, one_line, read_text, search_words, when
 
 PAGE = 50
 """How many posts, and as many comments, one page holds."""
@@ -39,13 +39,6 @@ _LONGEST_NAME = 500
 _COMMUNITY = re.compile(r"\w{1,100}(@[\w.-]{1,250}(:\d{1,5})?)?", re.ASCII)
 _IMAGE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|mp4|webm|mov)$", re.IGNORECASE)
 _Fields = Mapping[str, Any]
-
-
-def _words(written: str) -> str:
-    words = " ".join(written.replace('"', " ").split())
-    if not words:
-        raise ValueError("write the words to search for, such as Harrowby Green")
-    return words
 
 
 def _server_address(written: str) -> str:
@@ -158,7 +151,7 @@ class Lemmy(Connector):
         AfterValidator(_server_address),
     ]
     search: Annotated[
-        tuple[Annotated[str, Field(min_length=3, max_length=100), AfterValidator(_words)], ...],
+        tuple[Annotated[str, Field(min_length=3, max_length=100), AfterValidator(search_words)], ...],
         Field(
             max_length=10,
             description="What to search for: the school's names and its site, each as people write it.",

@@ -37,7 +37,16 @@ from pydantic import (
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
-from connectors.text import Written, clean, clean_link, host_of, http_address, read_html, read_text
+from connectors.text import (
+    Written,
+    clean,
+    clean_link,
+    host_of,
+    http_address,
+    read_html,
+    read_text,
+    search_words,
+)
 
 if TYPE_CHECKING:  # it is slow to load, and loaded when Reddit is first asked
     import praw
@@ -109,9 +118,7 @@ def _server(written: str) -> str:
 
 
 def _words(written: str) -> str:
-    words = " ".join(written.replace('"', " ").split())
-    if not words:
-        raise ValueError("write the words to search for, such as Harrowby Green")
+    words = search_words(written)
     if _FOLLOWS_ONE.search(words):
         raise ValueError("a search may not follow one person (author:): search for the school (BAN-4.1.13)")
     return words

@@ -184,6 +184,14 @@ def clean_link(link: str, base: str = "") -> str | None:
         return None
 
 
+def search_words(written: str) -> str:
+    """The words of a search as one line, without quotation marks; raises ValueError where there are none."""
+    words = " ".join(written.replace('"', " ").split())
+    if not words:
+        raise ValueError("write the words to search for, such as Harrowby Green")
+    return words
+
+
 def http_address(written: str) -> str:
     """A web address as the configuration may give it; raises ValueError that says what is allowed."""
     parts = urlsplit(written.strip())
