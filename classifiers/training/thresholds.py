@@ -24,7 +24,7 @@ from classifiers.training.examples import read_corpus
 from classifiers.transformer import Transformer
 from classifiers.verdict import Verdict
 
-# False alarms that are allowed: in a thousand ordinary posts nine, in a thousand hard negatives a hundred.
+# False alarms that are allowed: fewer than 10 in 1,000 ordinary posts, about 100 in 1,000 hard negatives.
 _ORDINARY, _HARD = 0.0096, 0.105
 _GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.01)
 Truth = NDArray[numpy.bool_]
