@@ -4,7 +4,7 @@ Nothing here changes what a text means, so labels stay as they are.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 _LEET = str.maketrans({"a": "4", "e": "3", "i": "1", "o": "0", "s": "5", "t": "7"})
@@ -48,9 +48,40 @@ _GROUPS = (
     ("autistic", "deaf", "blind", "disabled", "dyslexic", "epileptic", "neurodivergent", "dyspraxic"),
     ("Traveller", "Gypsy", "Roma", "refugee", "immigrant", "asylum-seeking"),
 )
+_DIALECTS: tuple[Mapping[str, str], ...] = (
+    {"nothing": "nowt", "something": "summat", "anything": "owt", "the": "t'", "my": "me", "was": "were",
+     "yes": "aye", "isn't": "in't", "wasn't": "weren't", "very": "right", "child": "bairn", "mum": "mam",
+     "give": "gi", "with": "wi", "myself": "mesen", "himself": "hissen", "always": "allus", "over": "ower"},
+    {"not": "no", "know": "ken", "my": "ma", "to": "tae", "do": "dae", "of": "o", "out": "oot", "you": "ye",
+     "can't": "cannae", "don't": "dinnae", "won't": "willnae", "isn't": "isnae", "doesn't": "disnae",
+     "with": "wi", "from": "fae", "children": "weans", "child": "wean", "going": "gaun", "about": "aboot",
+     "down": "doon", "now": "noo", "house": "hoose", "little": "wee", "girl": "lassie", "boy": "laddie",
+     "yes": "aye", "have": "hae", "was": "wis", "home": "hame", "old": "auld"},
+    {"children": "bairns", "child": "bairn", "going": "gannin", "go": "gan", "our": "wor", "my": "me",
+     "you": "ye", "don't": "divvent", "know": "knaa", "mum": "mam", "nothing": "nowt", "yes": "aye",
+     "home": "hyem", "girl": "lass", "boy": "lad", "pretty": "canny", "me": "us", "do": "dee"},
+    {"my": "me", "you": "youse", "mum": "ma", "very": "dead", "friend": "mucker", "girl": "bird",
+     "boy": "lad", "the": "de", "with": "wid", "your": "yer", "myself": "meself", "isn't": "ain't"},
+    {"the": "da", "that": "dat", "them": "dem", "with": "wiv", "thing": "ting", "very": "bare",
+     "isn't": "ain't", "friend": "bruv", "friends": "mandem", "boy": "yout", "girl": "gyal", "there": "dere",
+     "my": "man's", "really": "bare", "home": "yard", "going": "gonna", "know": "kno", "nothing": "nuttin"},
+    {"think": "fink", "nothing": "nuffink", "something": "sumfink", "with": "wiv", "my": "me", "your": "yer",
+     "isn't": "ain't", "hasn't": "ain't", "you": "ya", "mother": "muvver", "brother": "bruvver", "has": "'as",
+     "have": "'ave", "he": "'e", "her": "'er", "him": "'im", "home": "'ome", "house": "'ouse"},
+    {"are": "be", "is": "be", "am": "be", "you": "ee", "very": "proper", "friend": "my lover",
+     "them": "they", "those": "they", "child": "nipper", "children": "nippers", "isn't": "b'aint"},
+    {"you": "yous", "little": "wee", "yes": "aye", "now": "nai", "mum": "mammy",
+     "children": "weans", "girl": "wee girl", "boy": "wee lad", "my": "my ain"},
+    {"very": "tidy", "mum": "mam", "little": "dwt", "grandmother": "nan",
+     "children": "kiddies", "hug": "cwtch", "boy": "boyo", "this": "this by here"},
+    {"the": "d", "is": "dey", "children": "pikin dem", "child": "pikin", "very": "well well",
+     "please": "abeg", "nothing": "notin", "want": "wan", "that": "dat", "they": "dem",
+     "this": "dis", "know": "sabi"},
+)
 _NOT_ALWAYS = frozenset({"straight", "blind"})  # which mean other things, too: put in, never taken out
 # fmt: on
 _GROUP_OF = {word: group for group in _GROUPS for word in group}
+_LETTERS = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 _IDENTITY = re.compile(rf"\b(?:{'|'.join(sorted(_GROUP_OF.keys() - _NOT_ALWAYS))})\b(?!-)")
 _KINDS = (
     "Primary",
@@ -140,6 +171,17 @@ def _elongated(text: str, chance: Random) -> str:
     return _each(text, spans, [text[a:b] + text[b - 1] * chance.randint(1, 4) for a, b in spans])
 
 
+def _dialect(text: str, chance: Random) -> str:
+    """As somebody from elsewhere might spell it: most of the words that have another form there."""
+    forms, share = chance.choice(_DIALECTS), chance.choice((0.5, 0.9))
+
+    def said(found: "re.Match[str]") -> str:
+        form = forms.get(found[0].lower().replace("’", "'"))
+        return form if form and chance.random() < share else found[0]
+
+    return _LETTERS.sub(said, text)
+
+
 def _bare(text: str, _: Random) -> str:
     return re.sub(r"['’.,!?;:]", "", text)
 
@@ -161,6 +203,7 @@ def _at_school(text: str, chance: Random) -> str:
 
 
 _CHANGES = (
+    (0.12, _dialect),
     (0.12, _typos),
     (0.05, _leet),
     (0.05, _starred),

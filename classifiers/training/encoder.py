@@ -16,7 +16,10 @@ from transformers import AutoModel, AutoTokenizer
 
 from classifiers.shipped import LABELS
 
-WINDOW = 256  # tokens that are seen at once; a longer text is read in several overlapping windows
+WINDOW = 256  # tokens of a text that it is trained on, at most
+READ = (
+    128  # tokens that are seen at once when it is used: a longer text is read in several overlapping windows
+)
 _FAR = 1e4  # below every number that a word is given: padding is never looked at
 _RARE = -4.0  # the logit that every label begins with: each is rare
 _EMOJI = re.compile("[\u203c\u2049\u231a\u231b\u23e9-\u23f3\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001faff]")
@@ -68,7 +71,7 @@ def make() -> tuple[Encoder, Any]:
     )
     body.pooler = None
     _learn_emoji(tokenizer, body)
-    tokenizer.model_max_length = WINDOW
+    tokenizer.model_max_length = READ
     _mask_names(tokenizer.backend_tokenizer)
     return Encoder(body), tokenizer
 

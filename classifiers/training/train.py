@@ -27,7 +27,7 @@ from classifiers.training.sources import read_public
 
 SEED = 20261121
 _TOKENS = 2048  # of one batch, padding counted
-_PARENT = encoder.WINDOW // 4  # as when the model is used
+_PARENT = encoder.READ // 4  # as when the model is used
 _HEADS = 3
 _KINDS = {at: TAXONOMY[label] for at, label in enumerate(LABELS) if label in TAXONOMY}
 _CRITICAL = [at for at, kind in _KINDS.items() if kind.critical]

@@ -39,3 +39,12 @@ def test_who_is_spoken_of_is_often_somebody_else_of_the_same_list() -> None:
 
     assert any("Welsh" not in text for text in made)
     assert not any("Muslim" in text for text in made)
+
+
+def test_now_and_then_a_text_is_said_in_a_dialect() -> None:
+    """So that no word of any part of the country predicts anything by itself (BAN-6.1)."""
+    made = {altered("my mum knows nothing", (), Random(seed)) for seed in range(200)}
+
+    assert any("nowt" in text for text in made)
+    assert any("nuffink" in text for text in made)
+    assert sum("nothing" in text for text in made) > len(made) / 3
