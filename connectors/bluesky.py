@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
@@ -52,7 +52,6 @@ _MEDIA = ("app.bsky.embed.images", "app.bsky.embed.video", "app.bsky.embed.galle
 _POST = re.compile(r"at://(did:[a-z]+:[\w.:%-]{1,2000})/app\.bsky\.feed\.post/([\w.~:-]{1,512})", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?=-|$)", re.IGNORECASE)
 _CLOSED = re.compile(r"Account(?:Takedown|TakenDown|Suspended|Deactivated|Deleted|Inactive)")
-_FOLLOWS_ONE = re.compile(r"(?:^|\s)(?:from|author):", re.IGNORECASE)
 
 
 class _Stale(Exception):
@@ -131,14 +130,10 @@ def _server(written: str) -> str:
     return url
 
 
-def _term(written: str) -> str:
-    if _FOLLOWS_ONE.search(written):
-        raise ValueError("a search may not follow one person (from:): search for the school (BAN-4.1.13)")
-    return written
-
-
 class Bluesky(Connector):
     """Searches of Bluesky, or the school's own account there; reads only."""
+
+    searched: ClassVar[tuple[str, ...]] = ("search",)
 
     platform: Literal["bluesky"]
     base_url: Annotated[
@@ -161,7 +156,7 @@ class Bluesky(Connector):
         Field(description="An app password of that account (Settings, Privacy and security); by ${…} only."),
     ]
     search: Annotated[
-        tuple[Annotated[str, Field(min_length=3, max_length=300), AfterValidator(_term)], ...],
+        tuple[Annotated[str, Field(min_length=3, max_length=300)], ...],
         Field(
             max_length=10,
             description="What to search for: the school's names, hashtags and site. Not for a source with "

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,6 +37,9 @@ class Connector(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    searched: ClassVar[tuple[str, ...]] = ()
+    """The settings whose words are searched for: each must name the school (BAN-4.1.13)."""
 
     name: Annotated[
         str,

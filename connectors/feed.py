@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -61,6 +61,8 @@ class Parsed:
 
 class Feed(Connector):
     """A feed at an address; any format, read only as far as anybody may read it."""
+
+    searched: ClassVar[tuple[str, ...]] = ("url",)
 
     platform: Literal["feed"]
     url: Annotated[

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 
 import httpx
@@ -91,6 +91,8 @@ class _Article:
 
 class Gdelt(Connector):
     """News articles from all over the world that hold one school's names."""
+
+    searched: ClassVar[tuple[str, ...]] = ("search",)
 
     platform: Literal["gdelt"]
     search: Annotated[

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 
 import httpx
@@ -64,6 +64,8 @@ class _Window:
 
 class HackerNews(Connector):
     """What is said of the school on Hacker News, by a search of its own for each name."""
+
+    searched: ClassVar[tuple[str, ...]] = ("search",)
 
     platform: Literal["hackernews"]
     search: Annotated[

@@ -10,7 +10,7 @@ push of Meta's to a public address, which this program does not have: it is not 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import httpx
 from pydantic import (
@@ -119,6 +119,8 @@ class _Cursor(BaseModel):
 class Instagram(Connector):
     """What is said to the school's own account, or under hashtags anywhere on Instagram."""
 
+    searched: ClassVar[tuple[str, ...]] = ("hashtags",)
+
     platform: Literal["instagram"]
     account: Annotated[
         str,
@@ -208,7 +210,8 @@ class _Reading:
         """What was read, with the cursor."""
         token = self.graph.token(self.before.token)
         self.found.remarks.extend(filter(None, [self.graph.warning(token)]))
-        return self.found.batch(_Cursor(own=self.own, places=self.places, hashtags=self.known, token=token))
+        after = _Cursor(own=self.own, places=self.places, hashtags=self.known, token=token)
+        return self.found.batch(after, self.source.every)
 
     def _comments(self) -> None:
         below = Below(

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -139,6 +139,8 @@ class _Gone(Exception):
 
 class Lemmy(Connector):
     """One Lemmy server, or one community of it: what a search finds, or all that is newly written."""
+
+    searched: ClassVar[tuple[str, ...]] = ("search",)
 
     platform: Literal["lemmy"]
     base_url: Annotated[

@@ -17,7 +17,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
@@ -36,7 +36,7 @@ from pydantic import (
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.text import (
     Written,
     clean,
@@ -78,7 +78,6 @@ _NAME = re.compile(r"t[13]_\w{1,40}", re.ASCII)
 _SUBREDDIT = re.compile(r"(?:/?r/)?(\w{2,50})/?", re.ASCII)
 _SITE = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", re.I)
 _PERMALINK = re.compile(r"/(?:r|u|user|comments)/[^\s?#]{1,1000}")
-_FOLLOWS_ONE = re.compile(r"(?:^|\s)author:", re.I)
 _MISSED = (
     "Reddit lists only about 1,000 posts, and more were written since the last time: the oldest of them were "
     "missed. Read it more often (every)."
@@ -115,13 +114,6 @@ def _server(written: str) -> str:
     if urlsplit(url).scheme != "https" and urlsplit(url).hostname not in _LOOPBACK:
         raise ValueError("write https://: a password is sent there")
     return url
-
-
-def _words(written: str) -> str:
-    words = search_words(written)
-    if _FOLLOWS_ONE.search(words):
-        raise ValueError("a search may not follow one person (author:): search for the school (BAN-4.1.13)")
-    return words
 
 
 def _subreddit(written: str) -> str:
@@ -359,6 +351,8 @@ class _Login:
 class Reddit(Connector):
     """Searches, comments of chosen subreddits and links to the school's site; or the school's own account."""
 
+    searched: ClassVar[tuple[str, ...]] = ("search", "links_to")
+
     platform: Literal["reddit"]
     client_id: Annotated[
         str,
@@ -391,7 +385,7 @@ class Reddit(Connector):
         Field(description="The password of username; by ${…} only."),
     ] = None
     search: Annotated[
-        tuple[Annotated[str, Field(min_length=3, max_length=200), AfterValidator(_words)], ...],
+        tuple[Annotated[str, Field(min_length=3, max_length=200), AfterValidator(search_words)], ...],
         Field(
             max_length=10,
             description="What to search for in all of Reddit: the school's names and its site. It finds "
@@ -470,7 +464,7 @@ class Reddit(Connector):
         _follow_up(asker, done)
         failed += [listing.failed for listing in done.values() if listing.failed is not None]
         places = {name: before.places[name] for name, _ in parts if name in before.places}
-        return _batch(places, done, failed)
+        return _batch(places, done, failed, self.every)
 
     def _parts(self, asker: "_Asker") -> "Iterator[tuple[str, _Part]]":
         """Each part of the source, by the name that the cursor has for it."""
@@ -982,7 +976,10 @@ def _is_down(failed: Sequence[Unavailable | Refused]) -> bool:
 
 
 def _batch(
-    places: Mapping[str, _Place], done: Mapping[str, _Listing], failed: Sequence[Unavailable | Refused]
+    places: Mapping[str, _Place],
+    done: Mapping[str, _Listing],
+    failed: Sequence[Unavailable | Refused],
+    every: timedelta,
 ) -> Batch:
     posts: dict[str, Post] = {}
     for listing in done.values():
@@ -996,7 +993,6 @@ def _batch(
     missed = any(listing.missed or _CIRCLES in listing.said for listing in done.values())
     remarks = [*(error.reason for error in failed), *(said for each in done.values() for said in each.said)]
     remarks += [_MISSED] * any(each.missed for each in done.values()) + [_MORE] * (not complete)
-    waits = [error.retry_after for error in failed if isinstance(error, Unavailable) and error.retry_after]
     return Batch(
         posts=tuple(post for post in posts.values() if post.id not in gone),
         cursor=_Cursor(places=after).model_dump_json(),
@@ -1004,7 +1000,7 @@ def _batch(
         complete=complete,
         state=failed[0].state if failed else State.BEHIND if missed or not complete else State.OK,
         reason=" ".join(dict.fromkeys(filter(None, remarks))),
-        wait=max(waits, default=None),
+        wait=rest(failed, every),
     )
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -97,6 +97,8 @@ class _Cursor(BaseModel):
 class Threads(Connector):
     """What is said to the school's own account, or what a search for its names finds."""
 
+    searched: ClassVar[tuple[str, ...]] = ("search",)
+
     platform: Literal["threads"]
     token: Annotated[
         SecretStr,
@@ -178,7 +180,8 @@ class _Reading:
         token = self.graph.token(self.before.token)
         self.found.remarks.extend(filter(None, [self.graph.warning(token)]))
         spent = self.budget.kept()
-        return self.found.batch(_Cursor(own=self.own, places=self.places, spent=spent, token=token))
+        after = _Cursor(own=self.own, places=self.places, spent=spent, token=token)
+        return self.found.batch(after, self.source.every)
 
     def _replies(self) -> None:
         below = Below(

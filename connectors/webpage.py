@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urljoin
 
 import httpx
@@ -107,6 +107,8 @@ class _Cursor(BaseModel):
 
 class WebPage(Connector):
     """A public page that is watched for new items, as far as its robots.txt lets machines read it."""
+
+    searched: ClassVar[tuple[str, ...]] = ("url",)
 
     platform: Literal["webpage"]
     url: Annotated[

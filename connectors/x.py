@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -22,8 +22,8 @@ from pydantic import model_validator as validator
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
-from connectors.text import clean, clean_link, host_of, http_address, one_line, read_text, when
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
+from connectors.text import clean, clean_link, host_of, http_address, one_line, read_text, search_words, when
 
 PRICES_CHECKED = "2026-08-22"
 """When the prices below were read in X's documentation."""
@@ -58,7 +58,6 @@ _FIRST_TIMED = 1 << 55
 _CLOCK_BITS = 22
 _LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 _HERE = frozenset(["GB", "XX", "XY"])
-_OPERATOR = re.compile(r"(?:^|[\s(-])[a-z_]{2,}:(?!//)\S", re.I)
 _SITE = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,}(?:/[\w./~-]*)?)", re.I)
 _SIGNED = re.compile(r"[#@]\w{1,100}")
 _LANGUAGE = re.compile(r"(?!und|zxx|art|q)[a-z]{2,3}(-[A-Za-z]{2,8})?")
@@ -105,12 +104,7 @@ def _token(secret: SecretStr) -> SecretStr:
 
 
 def _term(written: str) -> str:
-    words = " ".join(written.replace('"', " ").replace("\\", " ").split())
-    if _OPERATOR.search(words):
-        raise ValueError(
-            "write names, hashtags, the school's handle or its site, without operators such as from: "
-            "(BAN-4.1.13); the search is made of them here"
-        )
+    words = search_words(written.replace("\\", " "))
     if not re.search(r"\w", words):
         raise ValueError("write the words to search for, such as Harrowby Green")
     return words
@@ -261,6 +255,8 @@ class _Stale(Unavailable):
 class X(Connector):
     """A search of X for the school's names, or what is said to the school's own account there."""
 
+    searched: ClassVar[tuple[str, ...]] = ("search",)
+
     platform: Literal["x"]
     token: Annotated[
         SecretStr,
@@ -348,7 +344,7 @@ class X(Connector):
         kept = {name: place for name, place in before.places.items() if name not in listings}
         places = {name: listing.place for name, listing in listings.items()} | (kept if failed else {})
         after = _Cursor(spend=api.wallet.spend, account=account, places=places, held=found.held)
-        return _batch(after, list(listings.values()), failed, found)
+        return _batch(after, list(listings.values()), failed, found, self.every)
 
     def _account(self, api: "_Api", known: str) -> str:
         """The account's handle and its id, which is asked for once."""
@@ -878,11 +874,11 @@ def _batch(
     listings: Sequence[_Listing],
     failed: Sequence[Unavailable | Refused],
     found: _Found,
+    every: timedelta,
 ) -> Batch:
     is_capped = any(isinstance(error, _Capped) for error in failed)
     is_open = any(place.token for place in after.places.values())
     states = [error.state for error in failed] + [one.state for one in listings if one.state is not State.OK]
-    waits = [error.retry_after for error in failed if isinstance(error, Unavailable) and error.retry_after]
     said = [error.reason for error in failed] + [text for one in listings for text in one.said]
     if is_open and not is_capped:
         said.append(_MORE)
@@ -890,11 +886,10 @@ def _batch(
         posts=tuple(found.posts.values()),
         cursor=after.model_dump_json(),
         gone=tuple(name for name in dict.fromkeys(found.gone) if name not in found.posts),
-        # At the cap nothing can be read on, so asking again at once would be of no use.
-        complete=is_capped or not is_open,
+        complete=not is_open,
         state=State.RATE_LIMITED if is_capped else next(iter(states), State.BEHIND if is_open else State.OK),
         reason=" ".join([*dict.fromkeys([*said, *found.said]), found.api.wallet.told()]),
-        wait=max(waits, default=None),
+        wait=rest(failed, every),
     )
 
 

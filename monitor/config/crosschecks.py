@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitor.config.playbook import read_playbook
 from monitor.config.problems import Trail, hint
+from monitor.config.searches import refused_searches
 from monitor.config.sections import People
 from monitor.playbook import Change, make_policy
 
@@ -20,6 +21,7 @@ def misfits(data: Any) -> Found:
     yield from _unknown_schools(data)
     yield from _two_minds(data)
     yield from _changes(data)
+    yield from refused_searches(data)
 
 
 def _listed(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:

@@ -664,7 +664,6 @@ def test_strange_posts_are_read_as_far_as_they_can_be(network: Network, http: ht
     [
         ({"search": []}, "either search"),
         ({"official": "harrowby-green", "search": ["Harrowby Green"]}, "either search"),
-        ({"search": ["from:pat.example gate"]}, "BAN-4.1.13"),
         ({"base_url": "http://bsky.example"}, "https://"),
         ({"search": ["x"]}, "at least 3"),
     ],

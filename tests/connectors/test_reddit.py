@@ -925,7 +925,6 @@ def test_the_cursor_stays_small_and_holds_no_secret(board: Board, source: Reddit
         ({"official": "hg"}, "refresh_token of the school"),
         ({"official": "hg", "search": ["Harrowby"]}, "two sources"),
         ({"search_in": ["uk"], "comments_in": ["uk"]}, "search_in needs search"),
-        ({"search": ["author:bob harrowby"]}, "BAN-4.1.13"),
         ({"search": ['""" ']}, "write the words"),
         ({"comments_in": ["all"]}, "one subreddit"),
         ({"comments_in": ["two words"]}, "one subreddit"),

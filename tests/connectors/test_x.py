@@ -258,8 +258,6 @@ def test_many_names_are_asked_in_as_few_searches_as_fit() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"search": ["from:ann_f"]}, "BAN-4.1.13"),
-        ({"search": ["Harrowby (to:ann_f)"]}, "BAN-4.1.13"),
         ({"search": ['"""']}, "write the words"),
         ({"search": []}, "either search"),
         ({"search": ["Harrowby"], "official": "hg", "account": "hg"}, "two sources"),
