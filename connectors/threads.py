@@ -180,8 +180,7 @@ class _Reading:
         token = self.graph.token(self.before.token)
         self.found.remarks.extend(filter(None, [self.graph.warning(token)]))
         spent = self.budget.kept()
-        after = _Cursor(own=self.own, places=self.places, spent=spent, token=token)
-        return self.found.batch(after, self.source.every)
+        return self.found.batch(_Cursor(own=self.own, places=self.places, spent=spent, token=token))
 
     def _replies(self) -> None:
         below = Below(
