@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.text import clean_link, host_of, http_address, one_line, read_html, search_words, when
 
 MOST_PAGES = 5
@@ -173,6 +173,7 @@ class _Forum:
         self.base = source.base_url
         self.host = source.host
         self.key = source.api_key
+        self.every = source.every
         self.channel = Channel.PUBLIC_MENTION if source.official is None else Channel.OFFICIAL_ACCOUNT
 
     def newest(self, before: _Cursor, brought: _Brought) -> _Cursor:
@@ -304,7 +305,7 @@ class _Forum:
         return [*left, *standing]
 
     def _put_off(self, error: Unavailable | Refused, brought: _Brought) -> None:
-        wait = error.retry_after if isinstance(error, Unavailable) else None
+        wait = rest([error], self.every)
         brought.note(f"Some posts could not be read in full yet: {error.reason}", error.state, wait)
 
     def _keep(self, posts: list[dict[str, Any]], brought: _Brought) -> None:

@@ -188,7 +188,7 @@ class _Reading:
         """What was read, with the cursor."""
         token = self.graph.token(self.before.token)
         self.found.remarks.extend(filter(None, [self.graph.warning(token)]))
-        return self.found.batch(_Cursor(own=self.own, places=self.places, token=token))
+        return self.found.batch(_Cursor(own=self.own, places=self.places, token=token), self.source.every)
 
 
 def _mark(root: _Said) -> str:

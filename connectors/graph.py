@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from connectors.connector import Refused, Unavailable
 from connectors.post import Batch, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.text import clean, http_address
 
 VERSION = "v26.0"
@@ -205,23 +205,20 @@ class Found:
         is_down = sum(isinstance(error, Unavailable) for error in self.failed) > 1
         return not is_down and not any(error.state is State.RATE_LIMITED for error in self.failed)
 
-    def batch(self, cursor: BaseModel) -> Batch:
+    def batch(self, cursor: BaseModel, every: timedelta) -> Batch:
         """All of it as a batch; raises the first failure where no part could be read at all."""
         if self.failed and not self.done:
             raise self.failed[0]
-        waits = [error.retry_after for error in self.failed if isinstance(error, Unavailable)]
-        wait = max(filter(None, waits), default=None)
         said = [error.reason for error in self.failed] + self.remarks + ([_MORE] if self.waiting else [])
         state = State.BEHIND if self.waiting or self.missed else State.OK
         return Batch(
             posts=tuple(self.posts.values()),
             cursor=cursor.model_dump_json(),
             gone=tuple(sorted(self.gone - self.posts.keys())),
-            # What fails is not read on at once, whatever waits there: its state says that some is missing.
-            complete=not self.waiting or bool(self.failed),
+            complete=not self.waiting,
             state=self.failed[0].state if self.failed else state,
             reason=" ".join(dict.fromkeys(said)),
-            wait=wait,
+            wait=rest(self.failed, every),
         )
 
 

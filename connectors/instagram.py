@@ -210,7 +210,8 @@ class _Reading:
         """What was read, with the cursor."""
         token = self.graph.token(self.before.token)
         self.found.remarks.extend(filter(None, [self.graph.warning(token)]))
-        return self.found.batch(_Cursor(own=self.own, places=self.places, hashtags=self.known, token=token))
+        after = _Cursor(own=self.own, places=self.places, hashtags=self.known, token=token)
+        return self.found.batch(after, self.source.every)
 
     def _comments(self) -> None:
         below = Below(

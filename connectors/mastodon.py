@@ -30,7 +30,7 @@ from pydantic import (
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.text import clean, clean_link, host_of, http_address, one_line, read_html, when
 
 MOST_PAGES = 10
@@ -253,7 +253,7 @@ class Mastodon(Connector):
         if failed and not done:
             raise failed[0]
         places = {name: before.places[name] for name, _ in parts if name in before.places}
-        return _batch(places, done, failed)
+        return _batch(places, done, failed, self.every)
 
     def _parts(self, server: "_Server") -> "Iterator[tuple[str, _Part]]":
         """Each part of the source, by the name that the cursor has for it."""
@@ -675,12 +675,14 @@ def _is_down(failed: Sequence[Unavailable | Refused]) -> bool:
 
 
 def _batch(
-    places: Mapping[str, _Place], done: Mapping[str, _Listing], failed: Sequence[Unavailable | Refused]
+    places: Mapping[str, _Place],
+    done: Mapping[str, _Listing],
+    failed: Sequence[Unavailable | Refused],
+    every: timedelta,
 ) -> Batch:
     posts = {post.id: post for listing in done.values() for post in listing.posts}
     gone = {name for listing in done.values() for name in listing.gone} - set(posts)
     after = _Cursor(places={**places, **{name: listing.place for name, listing in done.items()}})
-    waits = [error.retry_after for error in failed if isinstance(error, Unavailable) and error.retry_after]
     complete = not any(place.after for place in after.places.values())
     remarks = dict.fromkeys(
         filter(None, (*(error.reason for error in failed), *(each.said for each in done.values())))
@@ -692,7 +694,7 @@ def _batch(
         complete=complete,
         state=failed[0].state if failed else _state(remarks, complete=complete),
         reason=" ".join([*remarks, *([] if complete else [_MORE])]),
-        wait=max(waits, default=None),
+        wait=rest(failed, every),
     )
 
 

@@ -254,6 +254,12 @@ def retry_after(headers: httpx.Headers) -> timedelta | None:
     return min(max(until - now, timedelta(0)), LONGEST_WAIT)
 
 
+def rest(failed: Sequence[Unavailable | Refused], every: timedelta) -> timedelta | None:
+    """How long to leave a source alone where parts of it failed: as it asks, or else until its next turn."""
+    waits = [error.retry_after for error in failed if isinstance(error, Unavailable) and error.retry_after]
+    return max(waits, default=every if failed else None)
+
+
 def max_age(headers: httpx.Headers) -> timedelta | None:
     """How long `Cache-Control` says that the answer stays fresh; at most a day."""
     found = re.search(r"(?<![\w-])max-age\s*=\s*\"?(\d{1,9})", headers.get("cache-control", ""), re.I)

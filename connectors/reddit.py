@@ -36,7 +36,7 @@ from pydantic import (
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.text import (
     Written,
     clean,
@@ -464,7 +464,7 @@ class Reddit(Connector):
         _follow_up(asker, done)
         failed += [listing.failed for listing in done.values() if listing.failed is not None]
         places = {name: before.places[name] for name, _ in parts if name in before.places}
-        return _batch(places, done, failed)
+        return _batch(places, done, failed, self.every)
 
     def _parts(self, asker: "_Asker") -> "Iterator[tuple[str, _Part]]":
         """Each part of the source, by the name that the cursor has for it."""
@@ -976,7 +976,10 @@ def _is_down(failed: Sequence[Unavailable | Refused]) -> bool:
 
 
 def _batch(
-    places: Mapping[str, _Place], done: Mapping[str, _Listing], failed: Sequence[Unavailable | Refused]
+    places: Mapping[str, _Place],
+    done: Mapping[str, _Listing],
+    failed: Sequence[Unavailable | Refused],
+    every: timedelta,
 ) -> Batch:
     posts: dict[str, Post] = {}
     for listing in done.values():
@@ -990,7 +993,6 @@ def _batch(
     missed = any(listing.missed or _CIRCLES in listing.said for listing in done.values())
     remarks = [*(error.reason for error in failed), *(said for each in done.values() for said in each.said)]
     remarks += [_MISSED] * any(each.missed for each in done.values()) + [_MORE] * (not complete)
-    waits = [error.retry_after for error in failed if isinstance(error, Unavailable) and error.retry_after]
     return Batch(
         posts=tuple(post for post in posts.values() if post.id not in gone),
         cursor=_Cursor(places=after).model_dump_json(),
@@ -998,7 +1000,7 @@ def _batch(
         complete=complete,
         state=failed[0].state if failed else State.BEHIND if missed or not complete else State.OK,
         reason=" ".join(dict.fromkeys(filter(None, remarks))),
-        wait=max(waits, default=None),
+        wait=rest(failed, every),
     )
 
 

@@ -180,7 +180,8 @@ class _Reading:
         token = self.graph.token(self.before.token)
         self.found.remarks.extend(filter(None, [self.graph.warning(token)]))
         spent = self.budget.kept()
-        return self.found.batch(_Cursor(own=self.own, places=self.places, spent=spent, token=token))
+        after = _Cursor(own=self.own, places=self.places, spent=spent, token=token)
+        return self.found.batch(after, self.source.every)
 
     def _replies(self) -> None:
         below = Below(

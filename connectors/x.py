@@ -22,7 +22,7 @@ from pydantic import model_validator as validator
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.text import clean, clean_link, host_of, http_address, one_line, read_text, search_words, when
 
 PRICES_CHECKED = "2026-08-22"
@@ -344,7 +344,7 @@ class X(Connector):
         kept = {name: place for name, place in before.places.items() if name not in listings}
         places = {name: listing.place for name, listing in listings.items()} | (kept if failed else {})
         after = _Cursor(spend=api.wallet.spend, account=account, places=places, held=found.held)
-        return _batch(after, list(listings.values()), failed, found)
+        return _batch(after, list(listings.values()), failed, found, self.every)
 
     def _account(self, api: "_Api", known: str) -> str:
         """The account's handle and its id, which is asked for once."""
@@ -874,11 +874,11 @@ def _batch(
     listings: Sequence[_Listing],
     failed: Sequence[Unavailable | Refused],
     found: _Found,
+    every: timedelta,
 ) -> Batch:
     is_capped = any(isinstance(error, _Capped) for error in failed)
     is_open = any(place.token for place in after.places.values())
     states = [error.state for error in failed] + [one.state for one in listings if one.state is not State.OK]
-    waits = [error.retry_after for error in failed if isinstance(error, Unavailable) and error.retry_after]
     said = [error.reason for error in failed] + [text for one in listings for text in one.said]
     if is_open and not is_capped:
         said.append(_MORE)
@@ -886,11 +886,10 @@ def _batch(
         posts=tuple(found.posts.values()),
         cursor=after.model_dump_json(),
         gone=tuple(name for name in dict.fromkeys(found.gone) if name not in found.posts),
-        # At the cap nothing can be read on, so asking again at once would be of no use.
-        complete=is_capped or not is_open,
+        complete=not is_open,
         state=State.RATE_LIMITED if is_capped else next(iter(states), State.BEHIND if is_open else State.OK),
         reason=" ".join([*dict.fromkeys([*said, *found.said]), found.api.wallet.told()]),
-        wait=max(waits, default=None),
+        wait=rest(failed, every),
     )
 
 

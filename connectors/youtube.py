@@ -36,7 +36,7 @@ from pydantic.alias_generators import to_camel
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.text import Written, host_of, http_address, one_line, read_html, read_text, when
 
 SEARCHES = 100
@@ -352,7 +352,7 @@ class YouTube(Connector):
         else:
             after = before.model_copy(update={"places": _commented(self, api, before, found)})
         found.is_spent = found.is_spent or api.is_spent("searches" if self.search else "units")
-        return _batch(after, api, found)
+        return _batch(after, api, found, self.every)
 
 
 @dataclass(slots=True)
@@ -809,29 +809,23 @@ def _video_post(video: _Video) -> Post:
     )
 
 
-def _batch(after: _Cursor, api: _Api, found: _Found) -> Batch:
+def _batch(after: _Cursor, api: _Api, found: _Found, every: timedelta) -> Batch:
     open_gaps = [place.floor for place in after.places.values()] + [
         one.high for one in after.windows.values()
     ]
-    # What is not complete is read again in a minute: not where it is the source that asks us to wait.
-    complete = found.is_spent or bool(found.failed) or not any(open_gaps)
     remarks = dict.fromkeys([*(error.reason for error in found.failed), *found.remarks])
-    waits = [
-        error.retry_after for error in found.failed if isinstance(error, Unavailable) and error.retry_after
-    ]
     if found.is_spent:
         remarks |= dict.fromkeys([_spent(api)])
-        waits.append(api.wait)
     if any(open_gaps):
         remarks |= dict.fromkeys([_MORE])
     return Batch(
         posts=tuple(found.posts.values()),
         cursor=after.model_copy(update={"day": api.day, **api.used}).model_dump_json(),
         gone=tuple(sorted(found.gone - found.posts.keys())),
-        complete=complete,
+        complete=not any(open_gaps),
         state=_state(found, is_behind=any(open_gaps)),
         reason=" ".join(remarks),
-        wait=max(waits, default=None),
+        wait=api.wait if found.is_spent else rest(found.failed, every),
     )
 
 

@@ -84,6 +84,10 @@ class Wall:
     whole: bool = False
     """Whether it shows everything each time, as feeds do, or only what is new."""
     name: str = "wall"
+    more: bool = False
+    """Whether it says that more waits behind."""
+    wait: timedelta | None = None
+    """How long it asks to be left alone."""
 
     def pin(self, text: str, *, at: datetime | None = MORNING, **changes: Any) -> Post:
         """Hang up one more post."""
@@ -106,7 +110,12 @@ class Wall:
         if self.fault is not None:
             raise self.fault
         seen = 0 if self.whole else int(cursor or 0)
-        return Batch(posts=tuple(self.posts[seen:]), cursor=str(len(self.posts)))
+        return Batch(
+            posts=tuple(self.posts[seen:]),
+            cursor=str(len(self.posts)),
+            complete=not self.more,
+            wait=self.wait,
+        )
 
 
 class WallReader(Connector):

@@ -149,9 +149,7 @@ class Poll:
         )
 
     def _next(self, connector: Connector, batch: Batch, at: datetime) -> datetime:
-        if not batch.complete:
-            return at + AT_ONCE
-        due = next_due(at, connector.every, self.chance())
+        due = next_due(at, connector.every, self.chance()) if batch.complete else at + AT_ONCE
         return max(due, at + batch.wait) if batch.wait else due
 
     def _think(self, connector: Connector, claim: Claim, posts: Sequence[Post]) -> list[Judged]:

@@ -459,7 +459,7 @@ def test_it_stops_before_a_limit_is_used_up_and_keeps_what_it_read(
     batch = source().fetch(http, None)
 
     assert (texts(batch), batch.state) == (["post 2"], State.RATE_LIMITED)
-    assert batch.wait == (timedelta(minutes=5) if "business" in header else None)
+    assert batch.wait == (timedelta(minutes=5) if "business" in header else source().every)
     assert api.asked == ["harrowby", FEED]
     api.error = lambda _: None
     api.edges["7001_1/comments"] = comments(1, 1, 1)
@@ -495,7 +495,8 @@ def test_a_thread_that_fails_is_read_the_next_time(api: GraphApi, http: httpx.Cl
     first = source().fetch(http, None)
     api.error = lambda _: None
 
-    assert (texts(first), first.state, first.complete) == (["comment 1_1"], State.BEHIND, True)
+    assert (texts(first), first.state, first.complete) == (["comment 1_1"], State.BEHIND, False)
+    assert first.wait == source().every, "what fails is not read on at once"
     assert "has a fault of its own" in first.reason
     assert "comment 2_1" in texts(source().fetch(http, first.cursor))
 

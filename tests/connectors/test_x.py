@@ -517,7 +517,7 @@ def test_the_cap_is_never_passed_and_reaching_it_is_a_state(bird: Bird, http: ht
     last = batches[-1]
     assert bird.bill <= 2
     assert spent(last) == pytest.approx(bird.bill)
-    assert (last.state, last.complete, last.posts) == (State.RATE_LIMITED, True, ())
+    assert (last.state, last.complete, last.posts) == (State.RATE_LIMITED, False, ())
     assert last.wait == timedelta(days=1)
     assert last.reason.startswith(
         "The cap of this source on X is reached. Nothing more is read there until 1 Dec"

@@ -106,6 +106,26 @@ def test_a_failed_poll_starts_again_where_the_last_good_one_ended(world: Any) ->
     assert len(world.alerts) == 2
 
 
+@pytest.mark.parametrize(
+    ("more", "wait", "again"),
+    [
+        (False, 120 * MINUTE, 120 * MINUTE),
+        (True, None, MINUTE),
+        (True, 20 * MINUTE, 20 * MINUTE),
+        (True, timedelta(seconds=10), MINUTE),
+    ],
+)
+def test_a_source_is_read_on_at_once_but_never_before_it_may_be_asked_again(
+    world: Any, *, more: bool, wait: timedelta | None, again: timedelta
+) -> None:
+    world.wall.more, world.wall.wait = more, wait
+
+    world.read()
+
+    assert world.state().next_due_at - world.clock() == again
+    assert world.state().state is (State.BEHIND if more else State.OK)
+
+
 def test_each_failure_waits_longer_than_the_one_before(world: Any) -> None:
     world.wall.fault = Refused("it does not let us in", State.BLOCKED)
     waits = []
