@@ -1,10 +1,10 @@
 """What a classifier is given and what it says."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from classifiers.taxonomy import Severity
+from classifiers.taxonomy import TAXONOMY, Head, Severity, head_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,27 @@ class Verdict:
     media_lock: bool = False
     language: str | None = None
     out: str = ""
+
+
+def only(verdict: Verdict, heads: Set[Head]) -> Verdict:
+    """The verdict as if nothing but these heads had been asked for.
+
+    Scores and rules of the others are gone, and those of kinds that belong to no head that we know. The media
+    lock stays: it names nothing, and copying what it guards against is a crime whoever wrote beside it.
+    """
+    return replace(
+        verdict,
+        abuse=verdict.abuse if Head.ABUSE in heads else 0.0,
+        safeguarding=verdict.safeguarding if Head.SAFEGUARDING in heads else 0.0,
+        reputational=verdict.reputational if Head.REPUTATIONAL in heads else 0.0,
+        scores={key: score for key, score in verdict.scores.items() if _is_asked(key, heads)},
+        fired=tuple(rule for rule in verdict.fired if _is_asked(rule.subcategory, heads)),
+    )
+
+
+def _is_asked(key: str, heads: Set[Head]) -> bool:
+    head = head_of(key)
+    return key in TAXONOMY if head is None else head in heads
 
 
 class Classifier(Protocol):

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.durations import Duration
 from connectors.post import Batch, State
+
+Scored = Literal["abuse", "safeguarding", "reputational"]
 
 
 class Unavailable(Exception):
@@ -58,6 +60,15 @@ class Connector(BaseModel):
         Field(
             description="The id of the school whose own page or account this is: everything said there "
             "concerns that school."
+        ),
+    ] = None
+    scores: Annotated[
+        tuple[Scored, ...] | None,
+        Field(
+            min_length=1,
+            description="What its posts are scored for: abuse, safeguarding, reputational. When left out, "
+            "all that the platform's terms allow; nothing else is kept, shown or alerted.",
+            examples=[["abuse", "reputational"]],
         ),
     ] = None
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from connectors.bluesky import Bluesky
-from connectors.connector import Connector
+from connectors.connector import Connector, Scored
 from connectors.csv_export import CsvExport
 from connectors.discourse import Discourse
 from connectors.facebook import Facebook
@@ -46,8 +46,6 @@ Source = Annotated[
     Field(discriminator="platform"),
 ]
 
-
-Scored = Literal["abuse", "safeguarding", "reputational"]
 ALL_THREE: tuple[Scored, ...] = ("abuse", "safeguarding", "reputational")
 
 

@@ -218,7 +218,7 @@ def build(
         school_names={school.id: school.name for school in config.schools},
         plays=policy.plays,
         contacts=config.all_contacts(),
-        looser=policy.looser,
+        looser=config.looser(),
     )
     return App(
         config=config,
@@ -236,6 +236,7 @@ def build(
             classifier=classifier,
             policy=policy,
             people=people,
+            scored=config.scored(),
             now=now,
             chance=lambda: random.uniform(-1, 1),  # noqa: S311  # spreads polls, guards nothing
             worker=worker,

@@ -1,12 +1,12 @@
 """`sources`: what each platform asks for, costs and allows, as far as its terms were read."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from connectors.connector import Connector
+from connectors.connector import Connector, Scored
 from connectors.durations import write_duration
 from connectors.registry import ALL_THREE, PLATFORMS, Platform, Terms
 from connectors.x import X
@@ -40,7 +40,7 @@ def _show_platforms(*, as_json: bool) -> None:
         return
     table = Table("platform", "needs first", "a month", "may be scored", "keep", "default", "checked")
     for platform in PLATFORMS:
-        gate, cost, scores, keep, checked = _cells(platform.terms, platform.terms.cost)
+        gate, cost, scores, keep, checked = _cells(platform.terms, platform.terms.cost, platform.terms.scores)
         default = "on" if platform.terms.by_default else "off"
         table.add_row(platform.name, gate, cost, scores, keep, default, checked)
     out.print(table)
@@ -52,21 +52,21 @@ def _show_sources(config: Config, *, as_json: bool) -> None:
     read = [(source, _BY_CONNECTOR[type(source)]) for source in config.sources]
     if as_json:
         for source, platform in read:
-            print_json(_named(source) | _facts(platform.terms) | {"cost": _cost(source, platform.terms)})
+            own = {"cost": _cost(source, platform.terms), "scores": list(_scored(source, platform.terms))}
+            print_json(_named(source) | _facts(platform.terms) | own)
         return
     columns = ("needs first", "a month", "may be scored", "keep", "checked")
     table = Table("source", "platform", "every", "official", *columns)
     for source, platform in read:
-        cells = _cells(platform.terms, _cost(source, platform.terms))
+        cells = _cells(platform.terms, _cost(source, platform.terms), _scored(source, platform.terms))
         every, official = write_duration(source.every), source.official or ""
         table.add_row(clean(source.name), platform.name, every, official, *cells)
     out.print(table)
     platforms = dict.fromkeys(platform for _, platform in read)
     for platform in platforms:
         _say_what_is_asked(platform)
-    for platform in platforms:
-        for line in _against(platform, config):
-            say(f"! {line}")
+    for line in config.against_terms():
+        say(f"! {clean(line, 400)}")
 
 
 def _named(source: Connector) -> dict[str, object]:
@@ -90,8 +90,8 @@ def _facts(terms: Terms) -> dict[str, object]:
     }
 
 
-def _cells(terms: Terms, cost: str) -> tuple[str, str, str, str, str]:
-    scores = "all" if terms.scores == ALL_THREE else ", ".join(terms.scores)
+def _cells(terms: Terms, cost: str, heads: Sequence[Scored]) -> tuple[str, str, str, str, str]:
+    scores = "all" if set(heads) == set(ALL_THREE) else ", ".join(heads)
     keep = count(terms.keep.days, "day") if terms.keep else "not said"
     return terms.gate or "nothing", cost, scores, keep, terms.checked or "never"
 
@@ -101,24 +101,10 @@ def _cost(source: Connector, terms: Terms) -> str:
     return f"At most ${source.cap:,.2f}: its cap." if isinstance(source, X) else terms.cost
 
 
+def _scored(source: Connector, terms: Terms) -> Sequence[Scored]:
+    return source.scores or terms.scores
+
+
 def _say_what_is_asked(platform: Platform) -> None:
     if platform.terms.asks:
         say(f"  {platform.name}: {platform.terms.asks}")
-
-
-def _against(platform: Platform, config: Config) -> Iterator[str]:
-    """Where these settings do more than the terms allow; nothing else holds them to it."""
-    terms = platform.terms
-    watched = [head for head in ALL_THREE if getattr(config.purposes, head)]
-    for head in watched:
-        if head not in terms.scores:
-            yield (
-                f"{platform.name}: its terms do not let posts be scored for {head}, and they are, as all "
-                f"posts: leave its sources out, or switch purposes.{head} off."
-            )
-    if terms.keep is not None and config.retention.below_threshold > terms.keep:
-        keep = count(terms.keep.days, "day")
-        yield (
-            f"{platform.name}: its terms let us keep what is no evidence for {keep}, and "
-            f"retention.below_threshold is {write_duration(config.retention.below_threshold)}."
-        )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from urllib.parse import urlsplit
 
+from connectors.registry import Terms
 from monitor.config.sections import Governance, Heartbeat, Mail, People, Person
 from monitor.mentions.school import School
 from monitor.playbook import Contact, Playbook, Role
@@ -102,6 +103,16 @@ def on_contacts(contacts: Mapping[str, Contact], playbook: Playbook) -> Iterator
                 f"contacts.{key} is not called by any part of the playbook; its keys are "
                 f"{', '.join(playbook.local)}."
             )
+
+
+def on_terms(source: str, scores: Sequence[str] | None, terms: Terms) -> Iterator[str]:
+    """What a source does that the terms of its platform, as far as they were read, do not allow."""
+    beyond = [head for head in scores or () if head not in terms.scores]
+    if beyond:
+        yield (
+            f"The terms of its platform do not let '{source}' be scored for {', '.join(beyond)}: it needs a "
+            "reason in law that goes before them, written down in the impact assessment."
+        )
 
 
 def on_governance(governance: Governance, today: date) -> Iterator[str]:

@@ -21,6 +21,7 @@ def misfits(data: Any) -> Found:
     yield from _unknown_schools(data)
     yield from _two_minds(data)
     yield from _changes(data)
+    yield from _scored_in_two_ways(data)
     yield from refused_searches(data)
 
 
@@ -83,6 +84,24 @@ def _two_minds(data: Any) -> Found:
                 (*path, "email"),
                 f"{email} has other schools in another role; give both the same schools, or use a second "
                 "address",
+            )
+
+
+def _scored_in_two_ways(data: Any) -> Found:
+    """One post may come by two sources of a platform: the narrower one must hold for both."""
+    first: dict[tuple[str, str], tuple[int, frozenset[str]]] = {}
+    for number, source in _listed(data, "sources"):
+        # Of these, two sources with one address are one; of all others a platform's posts are the same.
+        place = source.get("url") or source.get("path") or source.get("server") or source.get("folder")
+        key = str(source.get("platform", "")).removesuffix("_stream"), str(place or "")
+        written = source.get("scores")
+        heads = frozenset(map(str, written)) if isinstance(written, list) else frozenset()
+        earlier = first.setdefault(key, (number, heads))
+        if earlier[1] != heads:
+            yield (
+                ("sources", number, "scores" if written else "name"),
+                f"sources of one platform may bring the same posts, and sources[{earlier[0]}] has other "
+                "scores: write the same in both",
             )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, PrivateAttr, TypeAdapter
 
 from classifiers.registry import ClassifierChoice
 from classifiers.taxonomy import TAXONOMY, Head
-from connectors.registry import Source
+from connectors.registry import ALL_THREE, PLATFORMS, Source
 from monitor.config import advice
 from monitor.config.playbook import read_playbook
 from monitor.config.problems import Trail
@@ -35,6 +35,7 @@ from monitor.notices import Recipient
 from monitor.playbook import Change, Contact, Policy, make_policy
 
 Kind = Annotated[str, Field(json_schema_extra={"enum": sorted([*(head.value for head in Head), *TAXONOMY])})]
+_TERMS = {platform.connector: platform.terms for platform in PLATFORMS}
 _SHIPPED: ClassifierChoice = TypeAdapter(ClassifierChoice).validate_python({"use": "shipped"})
 ContactKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
@@ -114,6 +115,25 @@ class Config(BaseModel):
         purposes = {head: bool(getattr(self.purposes, head.value)) for head in Head}
         return make_policy(read_playbook(), self.thresholds, purposes)
 
+    def scored(self) -> Mapping[str, frozenset[Head]]:
+        """The heads for which a source's posts are scored, for each source where these are not all three.
+
+        What a source says goes before what its platform's terms allow.
+        """
+        asked = {source.name: source.scores or _TERMS[type(source)].scores for source in self.sources}
+        return {
+            name: frozenset(map(Head, heads)) for name, heads in asked.items() if set(heads) != set(ALL_THREE)
+        }
+
+    def looser(self) -> tuple[str, ...]:
+        """Whatever lets more pass than all that could be looked for: digests repeat it."""
+        unscored = (
+            f"What '{name}' brings is not scored for {' or '.join(sorted(set(ALL_THREE) - heads))}: "
+            "nobody hears of that kind of thing from there."
+            for name, heads in self.scored().items()
+        )
+        return (*self.policy().looser, *unscored)
+
     def recipients(self) -> tuple[Recipient, ...]:
         """Everybody who gets mail, once each, with all their roles."""
         everywhere = frozenset(school.id for school in self.schools)
@@ -167,8 +187,17 @@ class Config(BaseModel):
         return [
             *advice.on_people(self.people, self.schools, self.mail),
             *advice.on_contacts(self.contacts, read_playbook()),
+            *self.against_terms(),
             *advice.on_governance(self.governance, at.astimezone(self.digest.timezone).date()),
             *advice.on_delivery(self.mail, self.heartbeat),
+        ]
+
+    def against_terms(self) -> list[str]:
+        """Where these settings do more than the terms of a platform allow, in sentences."""
+        return [
+            line
+            for source in self.sources
+            for line in advice.on_terms(source.name, source.scores, _TERMS[type(source)])
         ]
 
 

@@ -1,13 +1,14 @@
 """Polling: read one source, think about what came, write it down."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
 import httpx
 
-from classifiers.verdict import Classifier, Passage, Verdict
+from classifiers.taxonomy import Head
+from classifiers.verdict import Classifier, Passage, Verdict, only
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Post, State
 from monitor.alerts import judge, unjudged
@@ -74,6 +75,8 @@ class Poll:
     chance: Callable[[], float]
     """A number in -1..1 that spreads the polls."""
     worker: str
+    scored: Mapping[str, Set[Head]] = field(default_factory=dict)
+    """The heads for which a source's posts are scored, where these are not all."""
 
     def run(self, source: str, *, early: bool = False) -> Polled | None:
         """Poll the source if it is due (or `early`) and nobody else does; None otherwise.
@@ -135,6 +138,7 @@ class Poll:
             batch=batch,
             changed=changed,
             judged=judged,
+            apart=frozenset(self.scored),
             next_due_at=self._next(connector, batch, at),
         )
         recorded = self.store.record(findings, at)
@@ -180,8 +184,10 @@ class Poll:
     def _judge(self, claim: Claim, mentions: Sequence[Mention]) -> list[Judged]:
         passages = [Passage(mention.post.body, mention.post.parent_text) for mention in mentions]
         at = self.now()
+        # What may not be scored is gone before anything is thought about it or kept.
+        heads = self.scored.get(claim.source, frozenset(Head))
         return [
-            self._judged(claim, mention, verdict, at)
+            self._judged(claim, mention, only(verdict, heads), at)
             for mention, verdict in zip(mentions, self.classifier.classify(passages), strict=True)
         ]
 
@@ -250,6 +256,9 @@ class Poll:
         baseline = is_baseline(mention.post.posted_at, at, first=claim.baseline)
         speak = judgement.alert and judgement.urgent and not baseline
         hear = recipients(mention.school, judgement, self.people, in_context(mention.post)) if speak else []
+        if claim.source in self.scored and not judgement.alert:
+            # Nothing is copied for it, so that there is nothing to lock, and the lock would tell of a kind.
+            verdict = replace(verdict, media_lock=False)
         return Judged(
             mention=mention,
             verdict=verdict,

@@ -3,12 +3,12 @@
 Everything here runs inside the transaction that records the post, while nobody else records for the school.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, func, insert, select, update
 
 from classifiers.taxonomy import Severity
 from monitor.alerts import Reason, Status
@@ -65,10 +65,16 @@ class Alerting:
     """Writes what follows from the mentions of one transaction."""
 
     def __init__(
-        self, connection: Connection, source: str, at: datetime, new_id: Callable[[datetime], str]
+        self,
+        connection: Connection,
+        source: str,
+        at: datetime,
+        new_id: Callable[[datetime], str],
+        apart: Set[str] = frozenset(),
     ) -> None:
         self._connection = connection
         self._source = source
+        self._apart = apart
         self._at = at
         self._new_id = new_id
         self._stories: dict[str, list[Story]] = {}
@@ -161,9 +167,19 @@ class Alerting:
                 alerts.c.school_id == school,
                 alerts.c.seen_at > self._at - SAME_STORY,
                 alerts.c.status != Status.CLOSED.value,
+                self._may_be_told_with(),
             )
             self._stories[school] = [read_story(row) for row in self._connection.execute(recent)]
         return self._stories[school]
+
+    def _may_be_told_with(self) -> ColumnElement[bool]:
+        """Posts of a source that may not be scored for all stay among themselves.
+
+        Under an alert of another source they would stand beside kinds for which they were never scored.
+        """
+        if self._source in self._apart:
+            return alerts.c.source == self._source
+        return alerts.c.source.not_in(sorted(self._apart))
 
     def _make(self, story: Story, judged: Judged, kept: Kept) -> None:
         number = next_number(self._connection)

@@ -1,6 +1,6 @@
 """What a poll hands to the store, and what the store made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,13 +23,17 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """All that one batch led to: `changed` are its new posts and revisions, most of which concern nobody."""
+    """All that one batch led to: `changed` are its new posts and revisions, most of which concern nobody.
+
+    `apart` are the sources whose posts are not scored for all heads: no other's post joins their alerts.
+    """
 
     source: str
     batch: Batch
     changed: Sequence[Post]
     judged: Sequence[Judged]
     next_due_at: datetime
+    apart: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

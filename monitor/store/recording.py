@@ -76,7 +76,7 @@ class Recorder:
             take_turns(connection, *_schools(posts, judged))
             kept = without(posts, buried_identities(connection, self.hasher, posts))
             chunk = _Chunk(connection, _source(connection, findings.source), kept, judged, at)
-            alerting = Alerting(connection, findings.source, at, self.new_id)
+            alerting = Alerting(connection, findings.source, at, self.new_id, findings.apart)
             _keep_related(chunk, alerting)
             self._hash_unrelated(chunk)
             _tally(chunk, alerting.made)

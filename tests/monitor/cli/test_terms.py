@@ -85,20 +85,42 @@ def test_sources_prints_one_object_a_source(three: Callable[[str], Monitor]) -> 
 def test_sources_shows_a_table_and_where_the_settings_do_more_than_the_terms_allow(
     three: Callable[[str], Monitor],
 ) -> None:
-    result = three("retention: {below_threshold: 60d}\n")("sources")
+    monitor = three("")
+    file = monitor.folder / "monitor.yaml"
+    file.write_text(file.read_text().replace("cap: 25", "cap: 25, scores: [abuse, safeguarding]"))
+
+    result, check = monitor("sources"), monitor("check")
 
     assert result.exit_code == 0, result.output
     for words in ("Paper", "90m", "30 days", "$25.00"):
         assert words in result.stdout
-    assert "! x: its terms do not let posts be scored for safeguarding" in result.stdout
-    assert "! youtube: its terms let us keep what is no evidence for 30 days, and" in result.stdout
+    assert "! The terms of its platform do not let 'Bird' be scored for safeguarding" in result.stdout
+    assert "! The terms of its platform do not let 'Bird' be scored for safeguarding" in check.stdout
+    assert "looser than shipped: What 'Bird' brings is not scored for reputational" in check.stdout
     assert "a-key" not in result.output
 
 
-def test_sources_is_silent_about_settings_that_keep_to_the_terms(three: Callable[[str], Monitor]) -> None:
-    result = three("purposes: {safeguarding: false}\n")("sources")
+def test_what_the_terms_do_not_let_be_scored_is_not_and_check_says_so(
+    three: Callable[[str], Monitor],
+) -> None:
+    monitor = three("")
 
-    assert "!" not in result.stdout
+    assert "!" not in monitor("sources").stdout
+    assert "What 'Bird' brings is not scored for safeguarding" in monitor("check").stdout
+
+
+def test_two_sources_of_one_platform_cannot_be_scored_in_two_ways(configured: Make) -> None:
+    """Both may bring the same post, and the narrower one must hold."""
+    other = BIRD.replace("Bird", "Other bird") + ", scores: [abuse]"
+    monitor = configured(BIRD, other)
+    monitor.environ["KEY"] = "a-key"
+
+    result = monitor("sources")
+
+    assert result.exit_code
+    assert "sources[1].scores: sources of one platform may bring the same posts" in " ".join(
+        result.output.split()
+    )
 
 
 def test_sources_shows_every_platform_without_a_configuration(fresh: Monitor) -> None:
