@@ -1,6 +1,7 @@
-"""What every connector is, and the two ways in which one fails."""
+"""What every connector is, polled or listened to, and the two ways in which one fails."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
@@ -32,8 +33,8 @@ class Refused(Exception):
         self.state = state
 
 
-class Connector(BaseModel):
-    """A place that posts are read from; its fields are its YAML.
+class Place(BaseModel):
+    """Where posts come from, whichever way; its fields are its YAML.
 
     Making one opens nothing. A platform adds its own fields, among them `platform` (a literal).
     """
@@ -77,9 +78,33 @@ class Connector(BaseModel):
     def host(self) -> str:
         """The host that is asked: sources on one host back off together."""
 
+
+class Connector(Place):
+    """A place that is asked for posts now and again."""
+
     @abstractmethod
     def fetch(self, http: httpx.Client, cursor: str | None) -> Batch:
         """Read what is new since `cursor`; None asks for a bounded first batch.
 
         Raises Unavailable or Refused, and nothing else.
+        """
+
+
+class Stream(Place):
+    """A place that tells of posts by itself, as they are written, for as long as somebody listens."""
+
+    official: None = Field(default=None, description="Not for a stream: it is nobody's own account.")
+
+    @abstractmethod
+    def listen(
+        self,
+        http: httpx.Client,
+        cursor: str | None,
+        on_batch: Callable[[Batch], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """Hand over what is written since shortly before `cursor`, until `stop` is true; None begins anew.
+
+        Whoever is handed a batch keeps it and its cursor before the next one comes. `stop` is asked every
+        second or so. Raises Unavailable or Refused, what `on_batch` raises, and nothing else.
         """

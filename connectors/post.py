@@ -72,7 +72,9 @@ class Batch:
     `cursor` is the connector's own opaque string, to be handed back at the next fetch. `complete`
     is false when more is known to wait behind this batch. `state` and `reason` say what a person
     should know although posts came (a feed read only in part, an address that has moved). `wait` is how
-    long the source asks to be left alone, if it does.
+    long the source is left alone, whatever waits there. `gone_by` are beginnings of ids: every post whose id
+    begins so has vanished, as its author's account is closed. `platform` is the one that `gone` and `gone_by`
+    are of, where it is not the source's own. `again` says of a stream that all this was handed over before.
     """
 
     posts: tuple[Post, ...]
@@ -82,3 +84,6 @@ class Batch:
     state: State = State.OK
     reason: str = ""
     wait: timedelta | None = None
+    gone_by: tuple[str, ...] = ()
+    platform: str = ""
+    again: bool = False

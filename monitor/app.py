@@ -20,6 +20,7 @@ from classifiers.rules import Rules
 from classifiers.shipped import FOLDER, Shipped
 from classifiers.transformer import ModelUnavailable, Transformer
 from classifiers.verdict import Passage
+from connectors.connector import Connector, Stream
 from monitor.config.effective import differences, settings_json
 from monitor.config.settings import Config
 from monitor.evidence.browser import Found, find_browser
@@ -28,6 +29,7 @@ from monitor.jobs.beat import Beat
 from monitor.jobs.capture import Capturing
 from monitor.jobs.deliver import Deliver
 from monitor.jobs.forget import Forget
+from monitor.jobs.listen import Listen
 from monitor.jobs.poll import Poll, Polled
 from monitor.jobs.probe import Probe
 from monitor.jobs.workers import is_dead, worker_name
@@ -59,6 +61,7 @@ class App:
     model: Shipped | Transformer | None
     probe: Probe
     poll: Poll
+    listen: Listen
     capturing: Capturing
     write: Write
     deliver: Deliver
@@ -71,7 +74,17 @@ class App:
         try:
             return self.poll.run(source, early=early)
         except Exception as error:
-            self.poll.stumble(source, error)
+            self.poll.stumble(self.poll.sources[source], error)
+            raise
+
+    def listen_to(
+        self, source: str, stop: Callable[[], bool], *, early: bool = False, once: bool = False
+    ) -> Polled | None:
+        """Listen to one stream until told to stop; what nobody foresaw is noted at the source and raised."""
+        try:
+            return self.listen.run(source, stop, early=early, once=once)
+        except Exception as error:
+            self.poll.stumble(self.listen.streams[source], error)
             raise
 
     def model_amiss(self) -> str:
@@ -210,6 +223,19 @@ def build(
         now(),
         hosts={name: source.host for name, source in sources.items()},
     )
+    poll = Poll(
+        store=store,
+        http=http,
+        sources={name: source for name, source in sources.items() if isinstance(source, Connector)},
+        register=Register(config.schools),
+        classifier=classifier,
+        policy=policy,
+        people=people,
+        scored=config.scored(),
+        now=now,
+        chance=lambda: random.uniform(-1, 1),  # noqa: S311  # spreads polls, guards nothing
+        worker=worker,
+    )
     manner = Manner(
         sender=config.mail.sender,
         detail=config.mail.detail,
@@ -228,18 +254,10 @@ def build(
         camera=camera,
         model=make_model(config.classifier, shipped),
         probe=Probe(store=store, classifier=classifier, sources=tuple(sources), now=now),
-        poll=Poll(
-            store=store,
-            http=http,
-            sources=sources,
-            register=Register(config.schools),
-            classifier=classifier,
-            policy=policy,
-            people=people,
-            scored=config.scored(),
-            now=now,
-            chance=lambda: random.uniform(-1, 1),  # noqa: S311  # spreads polls, guards nothing
-            worker=worker,
+        poll=poll,
+        listen=Listen(
+            poll=poll,
+            streams={name: source for name, source in sources.items() if isinstance(source, Stream)},
         ),
         capturing=Capturing(store=store, camera=camera, now=now, worker=worker),
         write=Write(

@@ -25,6 +25,8 @@ from monitor.jobs.faults import in_words
 log = logging.getLogger("monitor")
 
 READERS = 4
+STREAMS = 20
+"""How many streams are listened to at once, each by a thread that does nothing else."""
 TICK = 2.0
 JUMP = 60
 """Seconds by which the wall clock moves against the monotonic one when it has been set."""
@@ -65,6 +67,7 @@ class Scheduler:
         self._users: Counter[int] = Counter()
         self._lock = Lock()
         self._stop = Event()
+        self._hush = Event()
 
     def run(self, stop: Event) -> None:
         """Work until `stop` is set, let what runs finish, and close the app."""
@@ -72,6 +75,7 @@ class Scheduler:
         engine = _engine()
         for name, executor, seconds, job in self._jobs():
             engine.add_job(job, Every(seconds), id=name, executor=executor)
+        engine.add_job(partial(self._follow_streams, engine), Every(TICK), id="streams", executor="default")
         engine.start()
         try:
             self._watch_clock(engine)
@@ -121,6 +125,19 @@ class Scheduler:
             if not self._stop.is_set():
                 self._do(f"reading {source}", partial(App.poll_source, source=source))
 
+    def _follow_streams(self, engine: BackgroundScheduler) -> None:
+        """Give each stream that nobody listens to a thread of its own; claims part those who come twice."""
+        for source in self._do("finding out what to listen to", lambda app: app.listen.due()) or ():
+            engine.add_job(partial(self._follow, source), executor="stream")
+
+    def _follow(self, source: str) -> None:
+        """Listen until the end, or until other settings are in force."""
+        hush = self._hush
+        self._do(
+            f"listening to {source}",
+            lambda app: app.listen_to(source, lambda: hush.is_set() or self._stop.is_set()),
+        )
+
     @contextmanager
     def _using(self) -> Iterator[App]:
         """The app in force; whoever is the last to use one that was replaced lets it go."""
@@ -154,6 +171,8 @@ class Scheduler:
             return
         with self._lock:
             self._app = fresh
+            self._hush.set()
+            self._hush = Event()
         log.info("the configuration was read again")
 
     def _try_model(self, app: App) -> None:
@@ -193,6 +212,7 @@ def _engine() -> BackgroundScheduler:
             "camera": ThreadPoolExecutor(1),
             "mail": ThreadPoolExecutor(1),
             "upkeep": ThreadPoolExecutor(2),
+            "stream": ThreadPoolExecutor(STREAMS),
         },
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )

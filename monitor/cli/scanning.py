@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -41,6 +42,8 @@ from monitor.mail.wording import count
 log = logging.getLogger("monitor")
 
 READERS = 4
+LISTENING = 300.0
+"""Seconds for which a stream is listened to at most; what waits there still is heard the next time."""
 
 
 class _Harmless(logging.Formatter):
@@ -77,7 +80,7 @@ def scan(
 
 
 def _chosen(app: App, wanted: Sequence[str] | None) -> list[str]:
-    known = list(app.poll.sources)
+    known = [source.name for source in app.config.sources]
     for name in wanted or ():
         if name not in known:
             stop(f"There is no source named '{clean(name, 80)}'. The configuration has: {', '.join(known)}.")
@@ -88,13 +91,21 @@ def _poll_all(app: App, names: Sequence[str]) -> Iterator[Polled | None]:
     """Poll a few sources at a time, saying how far it is: a bar for a person, a line a source otherwise."""
     with progress(BarColumn(), MofNCompleteColumn()) as bar, ThreadPoolExecutor(READERS) as pool:
         task = bar.add_task("Reading sources …", total=len(names))
-        running = {pool.submit(app.poll_source, name, early=True): name for name in names}
+        running = {pool.submit(_read_once, app, name): name for name in names}
         for done in as_completed(running):
             bar.advance(task)
             found = _outcome(done, running[done])
             if not err.is_terminal:
                 remark(f"{running[done]}: {found.state if found else 'read by another worker just now'}")
             yield found
+
+
+def _read_once(app: App, name: str) -> Polled | None:
+    """Poll a source; listen to a stream until nothing waits there, or we have had enough of it."""
+    if name not in app.listen.streams:
+        return app.poll_source(name, early=True)
+    until = monotonic() + LISTENING
+    return app.listen_to(name, lambda: monotonic() > until, early=True, once=True)
 
 
 def _outcome(done: Future[Polled | None], source: str) -> Polled | None:

@@ -9,7 +9,7 @@ import httpx
 
 from classifiers.taxonomy import Head
 from classifiers.verdict import Classifier, Passage, Verdict, only
-from connectors.connector import Connector, Refused, Unavailable
+from connectors.connector import Connector, Place, Refused, Unavailable
 from connectors.post import Batch, Post, State
 from monitor.alerts import judge, unjudged
 from monitor.clocks import back_off, is_baseline, next_due
@@ -86,25 +86,29 @@ class Poll:
         connector = self.sources.get(source)
         if connector is None:
             return None
+        claim = self.claim(connector, early=early)
+        return self._poll(connector, claim) if isinstance(claim, Claim) else claim
+
+    def claim(self, place: Place, *, early: bool = False) -> Claim | Polled | None:
+        """Take the place for this worker if it is due (or `early`); what to say where its host wants rest."""
         at = self.now()
-        held = self.store.sources.host_held_until(connector.host, at)
+        held = self.store.sources.host_held_until(place.host, at)
         if held is not None:
-            return _left_alone(connector, held - at)
-        claim = self.store.sources.claim(source, self.worker, at, at + LEASE, early=early)
-        return None if claim is None else self._poll(connector, claim)
+            return _left_alone(place, held - at)
+        return self.store.sources.claim(place.name, self.worker, at, at + LEASE, early=early)
 
     def _poll(self, connector: Connector, claim: Claim) -> Polled:
         try:
             batch = connector.fetch(self.http, claim.cursor)
         except Unavailable as error:
-            return self._put_off(connector, claim, error.state, error.reason, error.retry_after)
+            return self.put_off(connector, claim, error.state, error.reason, error.retry_after)
         except Refused as error:
-            return self._put_off(connector, claim, error.state, error.reason, None)
-        return self._record(connector, claim, batch)
+            return self.put_off(connector, claim, error.state, error.reason)
+        return self.record(connector, claim, batch)
 
-    def stumble(self, source: str, error: Exception) -> None:
+    def stumble(self, place: Place, error: Exception) -> None:
         """Note at the source that the worker itself failed on it; the same posts are read again later."""
-        every, at = self.sources[source].every, self.now()
+        every, at = place.every, self.now()
         fault = machine_fault(error)
         if fault is None:
             state, again = State.PARSE_ERROR, every
@@ -112,25 +116,27 @@ class Poll:
         else:
             state, again = State.BEHIND, min(every, SOON)
             reason = f"what this source sent could not be kept: {fault}; it is read again"
-        self.store.sources.failed(source, state, reason, at + again, at)
+        self.store.sources.failed(place.name, state, reason, at + again, at)
 
-    def _put_off(
-        self, connector: Connector, claim: Claim, state: State, reason: str, retry_after: timedelta | None
+    def put_off(
+        self, place: Place, claim: Claim, state: State, reason: str, retry_after: timedelta | None = None
     ) -> Polled:
+        """Note that the place brought nothing, and when it is tried again."""
         at = self.now()
         # When our own network is down it is not they who need rest: what they missed is read soon after.
         failures = 1 if state is State.OUR_NETWORK_DOWN else claim.failures + 1
-        until = at + back_off(failures, connector.every, retry_after)
+        until = at + back_off(failures, place.every, retry_after)
         if state is State.RATE_LIMITED:
-            self.store.sources.hold_host(connector.host, until)
+            self.store.sources.hold_host(place.host, until)
         self.store.sources.failed(claim.source, state, reason, until, at)
         return Polled(source=claim.source, state=state, reason=reason)
 
-    def _record(self, connector: Connector, claim: Claim, batch: Batch) -> Polled:
+    def record(
+        self, place: Place, claim: Claim, batch: Batch, *, passed: int = 0, held: bool = False
+    ) -> Polled:
+        """Think about what came, and keep it; `passed` and `held` are for a stream, as in `Findings`."""
         changed = self.store.posts.changed(claim.source, batch.posts)
-        judged = list(
-            chain.from_iterable(self._think(connector, claim, posts) for posts in _in_chunks(changed))
-        )
+        judged = list(chain.from_iterable(self._think(place, claim, posts) for posts in _in_chunks(changed)))
         at = self.now()
         self._note_outage(judged, at)
         findings = Findings(
@@ -139,24 +145,26 @@ class Poll:
             changed=changed,
             judged=judged,
             apart=frozenset(self.scored),
-            next_due_at=self._next(connector, batch, at),
+            next_due_at=self._next(place, batch, at),
+            passed=passed,
+            held=held,
         )
         recorded = self.store.record(findings, at)
         return Polled(
             source=claim.source,
             state=batch.state if batch.complete or batch.state is not State.OK else State.BEHIND,
             reason=batch.reason,
-            read=len(batch.posts),
+            read=len(batch.posts) + passed,
             changed=len(changed),
             mentions=len(judged),
             recorded=recorded,
         )
 
-    def _next(self, connector: Connector, batch: Batch, at: datetime) -> datetime:
-        due = next_due(at, connector.every, self.chance()) if batch.complete else at + AT_ONCE
+    def _next(self, place: Place, batch: Batch, at: datetime) -> datetime:
+        due = next_due(at, place.every, self.chance()) if batch.complete else at + AT_ONCE
         return max(due, at + batch.wait) if batch.wait else due
 
-    def _think(self, connector: Connector, claim: Claim, posts: Sequence[Post]) -> list[Judged]:
+    def _think(self, place: Place, claim: Claim, posts: Sequence[Post]) -> list[Judged]:
         """What these posts lead to; one that cannot be judged is for a person to see, and stops no other.
 
         Raises what the machine, the database or a classifier that judges nothing at all raises.
@@ -164,17 +172,17 @@ class Poll:
         earlier = self.store.posts.spoken_of(posts)
         try:
             return self._judge(
-                claim, [mention for post in posts for mention in self._mentions(connector, post, earlier)]
+                claim, [mention for post in posts for mention in self._mentions(place, post, earlier)]
             )
         except Exception as error:
             if machine_fault(error) is not None:
                 raise
             self.classifier.classify([Passage("Can anything be judged?")])
-        return [judged for post in posts for judged in self._alone(connector, claim, post, earlier)]
+        return [judged for post in posts for judged in self._alone(place, claim, post, earlier)]
 
-    def _mentions(self, connector: Connector, post: Post, earlier: Earlier) -> list[Mention]:
+    def _mentions(self, place: Place, post: Post, earlier: Earlier) -> list[Mention]:
         """The schools that the post speaks of, and those that it spoke of before it was edited."""
-        found = find_mentions(post, self.register, connector.official)
+        found = find_mentions(post, self.register, place.official)
         known = {mention.school for mention in found}
         return [*found, *(one for one in self._earlier(post, earlier) if one.school not in known)]
 
@@ -191,41 +199,39 @@ class Poll:
             for mention, verdict in zip(mentions, self.classifier.classify(passages), strict=True)
         ]
 
-    def _alone(self, connector: Connector, claim: Claim, post: Post, earlier: Earlier) -> list[Judged]:
+    def _alone(self, place: Place, claim: Claim, post: Post, earlier: Earlier) -> list[Judged]:
         """What one post leads to, whatever in it fails us."""
         try:
-            mentions = self._mentions(connector, post, earlier)
+            mentions = self._mentions(place, post, earlier)
         except Exception as error:  # noqa: BLE001  # whatever it is, the other posts must be judged
-            self._note(connector, error)
-            supposed = [
-                self._judge_surely(connector, claim, one) for one in self._supposed(connector, post, earlier)
-            ]
+            self._note(place, error)
+            supposed = [self._judge_surely(place, claim, one) for one in self._supposed(place, post, earlier)]
             # Calm words are no all-clear where we do not know of whom they speak.
             return [one if one.judgement.alert else self._unjudged(claim, one.mention) for one in supposed]
-        return [self._judge_surely(connector, claim, mention) for mention in mentions]
+        return [self._judge_surely(place, claim, mention) for mention in mentions]
 
-    def _supposed(self, connector: Connector, post: Post, earlier: Earlier) -> list[Mention]:
+    def _supposed(self, place: Place, post: Post, earlier: Earlier) -> list[Mention]:
         """Of whom a post may speak that cannot be searched: its page's school, the only one, those before."""
         schools = self.register.schools
-        likely = [school for school in schools if len(schools) == 1 or school == connector.official]
+        likely = [school for school in schools if len(schools) == 1 or school == place.official]
         guessed = [
             Mention(
                 post=post,
                 school=school,
                 spans=(),
-                confidence=1.0 if school == connector.official else 0.5,
+                confidence=1.0 if school == place.official else 0.5,
                 reasons=("Its text could not be searched for names.",),
-                ambiguous=school != connector.official,
+                ambiguous=school != place.official,
             )
             for school in likely
         ]
         return [*guessed, *(one for one in self._earlier(post, earlier) if one.school not in likely)]
 
-    def _judge_surely(self, connector: Connector, claim: Claim, mention: Mention) -> Judged:
+    def _judge_surely(self, place: Place, claim: Claim, mention: Mention) -> Judged:
         try:
             (judged,) = self._judge(claim, [mention])
         except Exception as error:  # noqa: BLE001  # whatever it is, a person can still look
-            self._note(connector, error)
+            self._note(place, error)
             return self._unjudged(claim, mention)
         return judged
 
@@ -245,11 +251,11 @@ class Poll:
         if out is not None:
             self.store.journal.model_is_out(out, at)
 
-    def _note(self, connector: Connector, error: Exception) -> None:
+    def _note(self, place: Place, error: Exception) -> None:
         """Keep that a post could not be judged; raises what is the machine's fault and not the post's."""
         if machine_fault(error) is not None:
             raise error
-        self.store.journal.trouble(f"judging a post of {connector.name}", in_words(error), self.now())
+        self.store.journal.trouble(f"judging a post of {place.name}", in_words(error), self.now())
 
     def _judged(self, claim: Claim, mention: Mention, verdict: Verdict, at: datetime) -> Judged:
         judgement = judge(mention, verdict, self.policy, at)
@@ -268,7 +274,7 @@ class Poll:
         )
 
 
-def _left_alone(connector: Connector, wait: timedelta) -> Polled:
+def _left_alone(place: Place, wait: timedelta) -> Polled:
     minutes = max(1, round(wait.total_seconds() / 60))
-    reason = f"{connector.host} asked to be left alone; it is asked again in about {minutes} min"
-    return Polled(source=connector.name, state=State.RATE_LIMITED, reason=reason)
+    reason = f"{place.host} asked to be left alone; it is asked again in about {minutes} min"
+    return Polled(source=place.name, state=State.RATE_LIMITED, reason=reason)

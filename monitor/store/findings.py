@@ -25,7 +25,9 @@ class Judged:
 class Findings:
     """All that one batch led to: `changed` are its new posts and revisions, most of which concern nobody.
 
-    `apart` are the sources whose posts are not scored for all heads: no other's post joins their alerts.
+    `passed` counts the posts of a stream that concern nobody and are not even hashed. `held` keeps the claim
+    on a source that is listened to. `apart` are the sources whose posts are not scored for all heads:
+    no other's post joins their alerts.
     """
 
     source: str
@@ -34,6 +36,8 @@ class Findings:
     judged: Sequence[Judged]
     next_due_at: datetime
     apart: Set[str] = frozenset()
+    passed: int = 0
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

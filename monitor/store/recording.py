@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, select, update
+from sqlalchemy import Connection, Row, and_, exists, or_, select, update
 
 from connectors.post import Batch, Post, State
 from monitor.store.alerting import Alerting, Kept, Made, is_private
@@ -15,7 +15,16 @@ from monitor.store.hashes import Hasher, known_id
 from monitor.store.posts import Identity, buried_identities, identity, in_chunks, these, without
 from monitor.store.rows import identity_row, post_row
 from monitor.store.sources import standing, tally_time
-from monitor.store.tables import alert_posts, alerts, posts, revisions, sources, tallies, unrelated
+from monitor.store.tables import (
+    alert_posts,
+    alerts,
+    keepable,
+    posts,
+    revisions,
+    sources,
+    tallies,
+    unrelated,
+)
 from monitor.store.upserts import add_missing, add_up
 
 READ_WELL = (State.OK, State.BEHIND)
@@ -79,6 +88,7 @@ class Recorder:
             alerting = Alerting(connection, findings.source, at, self.new_id, findings.apart)
             _keep_related(chunk, alerting)
             self._hash_unrelated(chunk)
+            chunk.read += findings.passed if last else 0
             _tally(chunk, alerting.made)
             if last:
                 _note_gone(chunk, findings.batch)
@@ -222,9 +232,14 @@ def _tally(chunk: _Chunk, made: Made) -> None:
 
 
 def _note_gone(chunk: _Chunk, batch: Batch) -> None:
-    platforms = sorted({chunk.source.platform, *(post.platform for post in batch.posts)})
-    for ids in in_chunks([known_id(gone) for gone in batch.gone]):
-        theirs = and_(posts.c.platform.in_(platforms), posts.c.post_id.in_(ids), posts.c.gone_at.is_(None))
+    platforms = sorted({batch.platform or chunk.source.platform, *(post.platform for post in batch.posts)})
+    ids = [posts.c.post_id.in_(some) for some in in_chunks([known_id(gone) for gone in batch.gone])]
+    authors = [
+        or_(*(posts.c.post_id.startswith(start, autoescape=True) for start in some))
+        for some in in_chunks([keepable(start) for start in batch.gone_by])
+    ]
+    for which in (*ids, *authors):
+        theirs = and_(posts.c.platform.in_(platforms), which, posts.c.gone_at.is_(None))
         marked = update(posts).where(theirs).values(gone_at=chunk.at).returning(posts.c.id)
         numbers = list(chunk.connection.scalars(marked))
         led = update(alerts).where(alerts.c.post.in_(numbers))
@@ -238,6 +253,8 @@ def _finish(chunk: _Chunk, findings: Findings) -> None:
     values = {**standing(state, batch.reason, chunk.at), "next_due_at": findings.next_due_at, "failures": 0}
     if state in READ_WELL:
         values["last_ok_at"] = chunk.at
+    if findings.held:
+        del values["claimed_by"], values["claimed_until"]
     if chunk.outdated:
         values["next_due_at"] = chunk.at
     else:

@@ -110,6 +110,28 @@ class Sources:
             return None
         return Claim(source=source, cursor=row.cursor, baseline=row.baseline, failures=row.failures)
 
+    def renew(self, source: str, worker: str, until: datetime) -> bool:
+        """Hold a source that is listened to until then; False where it is no longer this worker's to hold.
+
+        That is so, too, when the schools' names have changed since it was claimed.
+        """
+        ours = and_(
+            tables.sources.c.name == source,
+            tables.sources.c.configured,
+            tables.sources.c.claimed_by == worker,
+            tables.sources.c.claimed_generation == tables.sources.c.generation,
+        )
+        with self._database.writing() as connection:
+            held = update(tables.sources).where(ours).values(claimed_until=until)
+            return connection.execute(held).rowcount == 1
+
+    def release(self, source: str, worker: str, at: datetime) -> None:
+        """Give back a source that was listened to: it is due at once, and goes on where it ended."""
+        ours = and_(tables.sources.c.name == source, tables.sources.c.claimed_by == worker)
+        free_now = {"claimed_by": None, "claimed_until": None, "next_due_at": at}
+        with self._database.writing() as connection:
+            connection.execute(update(tables.sources).where(ours).values(**free_now))
+
     def failed(self, source: str, state: State, reason: str, next_due_at: datetime, at: datetime) -> None:
         """A poll brought nothing: note state, reason and next time; keep the cursor, release the claim."""
         with self._database.writing() as connection:
