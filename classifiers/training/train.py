@@ -90,7 +90,7 @@ def _second(corpus: list[Example], public: list[Example]) -> Stage:
     def pick(chance: random.Random) -> list[Example]:
         return corpus + chance.sample(public, min(len(public), len(corpus) // 4))
 
-    return Stage(name="second", epochs=6, rate=1.5e-4, plain=0.35, pick=pick)
+    return Stage(name="second", epochs=5, rate=1.5e-4, plain=0.35, pick=pick)
 
 
 def _run(model: encoder.Encoder, tokenizer: Any, stage: Stage, work: Path) -> None:

@@ -176,6 +176,7 @@ def test_no_text_of_one_split_stands_in_another() -> None:
     assert not [text for text, where in splits.items() if len(where) > 1]
 
 
+@pytest.mark.timeout(400)  # it compares every post with every other
 def test_no_two_posts_are_near_copies_unless_they_are_a_pair_and_none_is_a_case_of_schoolcheck() -> None:
     cases = [case.text for function in read_functions() for case in function.cases]
     texts = [row.post.passage.text for row in rows()] + cases
