@@ -28,7 +28,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        answer = self.site.answers.get(self.path.partition("?")[0], Answer(b"nothing here", 404))
+        # What was sent with a question is read, or it would stand before the next one.
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        answer = self.site.answers.get(self.path.partition("?")[0], self.site.otherwise)
         if callable(answer):
             answer = answer(self.site.asked[-1][1])
         self.send_response(answer.status)
@@ -42,6 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.declared is not None:
             self.close_connection = True
 
+    do_POST = do_GET
+
     def log_message(self, *_: object) -> None:
         """Say nothing on standard error."""
 
@@ -53,10 +57,13 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class Site:
-    """The site: put an `Answer`, or a function from the request's headers to one, at a path."""
+    """The site: put an `Answer`, or a function from the request's headers to one, at a path or else."""
 
     url: str
     answers: dict[str, Answer | Callable[[dict[str, str]], Answer]] = field(default_factory=dict)
+    otherwise: Answer | Callable[[dict[str, str]], Answer] = field(
+        default_factory=lambda: Answer(b"nothing here", 404)
+    )
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property

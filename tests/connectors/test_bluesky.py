@@ -1,11 +1,10 @@
-"""Bluesky: paging, sessions, threads and faults, against a small Bluesky on loopback; and recordings."""
+"""Bluesky: paging, sessions, threads and faults, against a small Bluesky on loopback."""
 
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +16,6 @@ from connectors.bluesky import MOST_PAGES, PER_PAGE, Bluesky, link, read_post, r
 from connectors.connector import Refused, Unavailable
 from connectors.post import Batch, Channel, State
 
-RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recordings" / "bluesky"
 SCHOOL = "did:plc:harrowbygreen"
 PARENT = "did:plc:pat"
 PASSWORD = "abcd-efgh-ijkl-mnop"
@@ -671,79 +669,3 @@ def test_strange_posts_are_read_as_far_as_they_can_be(network: Network, http: ht
 def test_what_may_not_be_asked_is_refused_when_it_is_written(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         source(**options)
-
-
-def recorded() -> list[Any]:
-    """Every recorded answer of the official server."""
-    if not RECORDINGS.is_dir():
-        pytest.skip("the recordings are not on this machine")
-    cassettes = sorted((RECORDINGS / "localnet").glob("*.json"))
-    return [call for path in cassettes for call in json.loads(path.read_bytes())["interactions"]]
-
-
-def test_every_recorded_answer_ends_in_posts_or_in_its_state() -> None:
-    """Each is given in place of the first question that it could be an answer to."""
-    outcomes: dict[str, list[str]] = {}
-    for call in recorded():
-        method = urlsplit(call["request"]["uri"]).path.removeprefix("/xrpc/")
-        outcomes.setdefault(method, []).append(outcome(method, call["response"]))
-
-    assert outcomes == {
-        NOTIFICATIONS: ["auth-expired", "auth-expired", "2 posts", "0 posts", "1 posts"],
-        LOGIN: ["auth-expired", "0 posts"],
-        REFRESH: ["0 posts", "0 posts"],
-        THREAD: ["2 posts"],
-        SEARCH: ["behind", "behind", "behind", "2 posts", "2 posts", "1 posts", "1 posts", "0 posts"],
-    }
-
-
-RECORDED_SCHOOL = "did:plc:mdpgtm6zk7mcir5idgdkatyo"
-
-
-def outcome(method: str, response: dict[str, Any]) -> str:
-    official = {"official": "harrowby-green"} if method in {NOTIFICATIONS, THREAD} else {}
-    session = says(accessJwt="a", refreshJwt="b", did=RECORDED_SCHOOL).body
-    given = json.dumps(response["body"]).encode()
-    stale = [method == REFRESH]
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked = request.url.path.removeprefix("/xrpc/")
-        if asked == method:
-            body = json.loads(given)
-            body.pop("cursor", None) if isinstance(body, dict) else None
-            return httpx.Response(response["status"], content=json.dumps(body).encode())
-        if asked in {LOGIN, REFRESH}:
-            return httpx.Response(200, content=session)
-        if stale and stale.pop():
-            return httpx.Response(400, content=error(400, "ExpiredToken").body)
-        own = [{"post": view("ours", did=RECORDED_SCHOOL) | {"replyCount": 1}}]
-        return httpx.Response(
-            200, content=says(posts=[], notifications=[], feed=own if method == THREAD else []).body
-        )
-
-    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        try:
-            batch = source("https://pds.example", **official).fetch(http, None)
-        except (Unavailable, Refused) as failed:
-            return failed.state.value
-    return f"{len(batch.posts)} posts"
-
-
-def test_the_recorded_thread_of_another_library_is_read_with_its_pictures() -> None:
-    path = RECORDINGS / "sdk" / "thread_view_post_with_embed_media.json"
-    if not path.is_file():
-        pytest.skip("the recordings are not on this machine")
-
-    posts, _ = read_thread(json.loads(path.read_bytes())["thread"], SCHOOL)
-
-    assert len(posts) == 1
-    assert posts[0].has_media
-
-
-def test_every_address_that_the_interop_list_calls_valid_is_a_post_or_none() -> None:
-    path = RECORDINGS / "interop" / "aturi_syntax_valid.json"
-    if not path.is_file():
-        pytest.skip("the recordings are not on this machine")
-
-    for uri in json.loads(path.read_bytes()):
-        assert (link(uri) or "https://bsky.app/").startswith("https://bsky.app/")

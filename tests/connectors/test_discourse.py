@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -419,49 +417,9 @@ def test_a_source_needs_something_to_read_and_a_whole_address() -> None:
             )
 
 
-def test_every_recording_gives_posts_or_a_plain_sentence(
-    *, shared: Path, site: Any, answer: Any, newest: Discourse, searching: Discourse, http: httpx.Client
-) -> None:
-    folder = shared / "recordings" / "discourse"
-    outcomes: dict[str, int | State] = {}
-
-    for one in json.loads((folder / "INDEX.json").read_text()):
-        said = answer((folder / one["file"]).read_bytes())
-        site.answers |= dict.fromkeys(["/posts.json", "/search.json"], said)
-        source = searching if "search" in one["file"] else newest
-        outcomes[one["situation"]] = _outcome(partial(source.fetch, http, None))
-    topic = (folder / "topic.json").read_bytes()
-    number = json.loads(topic)["id"]
-    found = {"posts": [{"id": 1, "topic_id": number, "post_number": 1}], "grouped_search_result": {}}
-    site.answers["/search.json"] = answer(json.dumps(found).encode())
-    site.answers[f"/t/{number}/1.json"] = answer(topic)
-
-    print(outcomes)
-    assert outcomes == {
-        # As forums answered before 2016, with topics alone.
-        "search.json result": State.PARSE_ERROR,
-        "latest posts": 4,
-        # What other addresses give: they are not asked for the newest posts.
-        "topic with post stream": State.PARSE_ERROR,
-        "latest topics": State.PARSE_ERROR,
-        "own notifications": State.PARSE_ERROR,
-        "one post": State.PARSE_ERROR,
-        "top topics": State.PARSE_ERROR,
-        "user": State.PARSE_ERROR,
-    }
-    assert len(searching.fetch(http, None).posts) == len(json.loads(topic)["post_stream"]["posts"])
-
-
 def _failure(fetch: Callable[[], Batch]) -> Unavailable | Refused:
     try:
         fetch()
     except (Unavailable, Refused) as error:
         return error
     raise AssertionError("it did not fail")
-
-
-def _outcome(fetch: Callable[[], Batch]) -> int | State:
-    try:
-        return len(fetch().posts)
-    except (Unavailable, Refused) as error:
-        return error.state

@@ -579,46 +579,5 @@ def test_a_real_connection_reads_and_asks_only_to_read(site: Any, answer: Any) -
     assert {headers["authorization"] for _, headers in site.asked} == {f"Bearer {SECRET}"}
 
 
-def outcome(status: int, body: bytes, **edges: bytes) -> str:
-    """What one recorded answer comes to in the place of the feed, with others where they belong."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        name = request.url.path.rpartition("/")[2]
-        other = b'{"id": "7001", "data": []}'
-        return httpx.Response(status, content=edges.get(name, body if name == "feed" else other))
-
-    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        try:
-            batch = source().fetch(http, None)
-        except (Unavailable, Refused) as error:
-            return error.state
-    return f"{batch.state} {len(batch.posts)}"
-
-
-def test_every_recording_comes_to_posts_or_to_a_state(shared: Path) -> None:
-    folder = shared / "recordings" / "facebook"
-    outcomes: dict[str, str] = {}
-    for entry in json.loads((folder / "INDEX.json").read_text(encoding="utf-8")):
-        body = (folder / entry["file"]).read_bytes()
-        content = json.loads(body)
-        name = Path(entry["file"]).stem
-        if "error" in content:
-            outcomes[name] = outcome(400, body)
-        elif "comments" in name:
-            feed = json.dumps({"data": [post(1, said=1)]}).encode()
-            outcomes[name] = outcome(200, feed, comments=body)
-        elif "data" in content or "id" not in content:
-            outcomes[name] = outcome(200, body)
-        else:
-            outcomes[name] = outcome(200, b'{"data": [' + body + b"]}")
-
-    print("\n" + "\n".join(f"{name}: {found}" for name, found in outcomes.items()))
-    assert outcomes["comments_p1"] == "ok 10"
-    assert outcomes["feeds_default_fields_p1"].startswith("ok")
-    assert outcomes["error"] == outcomes["error_data"] == State.BLOCKED
-    # A list of events and facts of a token are no lists of posts; they are named here on purpose.
-    assert outcomes["events_info"] == outcomes["token_info"] == f"{State.PARSE_ERROR} 0"
-
-
 def test_the_facts_that_the_documentation_states_are_those_of_the_code() -> None:
     assert (graph.MOST_PAGES, graph.MOST_THREADS, graph.MOST_POSTS) == (10, 25, 1_000)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -291,35 +290,9 @@ def test_searches_need_words(site: Any) -> None:
             HackerNews(name="HN", platform="hackernews", search=words)
 
 
-def test_every_recording_gives_posts_or_a_plain_sentence(
-    shared: Path, site: Any, answer: Any, source: HackerNews, http: httpx.Client
-) -> None:
-    folder = shared / "recordings" / "hackernews"
-    outcomes: dict[str, int | State] = {}
-
-    for one in json.loads((folder / "INDEX.json").read_text()):
-        site.answers[PATH] = answer((folder / one["file"]).read_bytes())
-        outcomes[one["situation"]] = _outcome(lambda: source.fetch(http, None))
-
-    print(outcomes)
-    recorded = json.loads((folder / "1.1.json").read_text())["hits"]
-    assert outcomes == {
-        "search_by_date hits: comments": len(recorded),
-        # One item with its answers is what another address gives: it is not asked.
-        "items/<id> nested comments": State.PARSE_ERROR,
-    }
-
-
 def _failure(fetch: Callable[[], Batch]) -> Unavailable | Refused:
     try:
         fetch()
     except (Unavailable, Refused) as error:
         return error
     raise AssertionError("it did not fail")
-
-
-def _outcome(fetch: Callable[[], Batch]) -> int | State:
-    try:
-        return len(fetch().posts)
-    except (Unavailable, Refused) as error:
-        return error.state

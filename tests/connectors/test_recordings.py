@@ -1,201 +1,102 @@
-"""Every recorded feed goes through the connector: none crashes or hangs, the hostile ones are harmless.
+"""Every recording of every platform goes through its connector over a real line; what it comes to is a table.
 
-`python tests/connectors/test_recordings.py FOLDER` prints how many posts each feed gives.
+The tables stand in data/replayed, one for each platform: each recording with its situation, each answer in
+it, and what the connector makes of that, or why no connector meets it. One that has no line there fails.
 """
 
 import json
-import re
-import sys
-import time
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from recordings import PLATFORMS, SECRET, Recording, Said, Scene, recordings, scenes
 
 from connectors.connector import Refused, Unavailable
-from connectors.feed import Feed
-from connectors.feed_parser import Asked, End, Head, RefusedFeed, read_feed
-from connectors.post import Post
-from connectors.text import when
+from connectors.post import Batch
 
-_SCRIPT = re.compile(
-    r"<\s*/?\s*script\b|\bjavascript:\S|\bon(?:abort|blur|change|click|error|focus|load|mouse\w+)\s*=", re.I
-)
-_MARKUP = re.compile(r"<\s*/?\s*(?:style|iframe|object|embed|meta|link|applet|frame|img|a)\b", re.I)
+TABLES = Path(__file__).parent / "data" / "replayed"
 
 
-_FORMATS = {".xml", ".rss", ".atom"}
+def test_every_folder_of_recordings_has_its_table(shared: Path) -> None:
+    folders = {path.name for path in (shared / "recordings").iterdir() if path.is_dir()}
+
+    assert folders == set(PLATFORMS) == {path.stem for path in TABLES.glob("*.txt")}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What one recording gave, in this process."""
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.timeout(300)
+def test_every_recording_comes_to_what_its_table_says(
+    platform: str, shared: Path, site: Any, answer: Any, http: httpx.Client
+) -> None:
+    found = list(_table(shared / "recordings" / platform, site, answer, http))
+    table = TABLES / f"{platform}.txt"
 
-    name: str
-    version: str
-    posts: tuple[Post, ...]
-    remark: str
-
-
-def recordings(folder: Path) -> list[Path]:
-    """Every feed under a folder: not its indexes, nor what other programs made of it."""
-    found = [
-        path for path in folder.rglob("*") if path.suffix in _FORMATS or path.name.startswith("jsonfeed")
-    ]
-    return sorted(path for path in found if not path.name.endswith(".serde.json"))
+    print("\n" + "\n".join(found))
+    if os.environ.get("MONITOR_REWRITE_GOLDEN"):
+        table.write_text("\n".join(found) + "\n", encoding="utf-8")
+    assert found == table.read_text(encoding="utf-8").splitlines()
 
 
-def reading(path: Path, folder: Path) -> Reading:
-    """One recording through our parser."""
-    name = str(path.relative_to(folder))
-    asked = Asked(url="https://feeds.example/feed.xml", site="feeds.example", path="/feed.xml")
+def _table(folder: Path, site: Any, answer: Any, http: httpx.Client) -> Iterator[str]:
+    for recording in recordings(folder, site.url):
+        yield f"{recording.name}: {recording.situation}"
+        for what, scene in scenes(recording):
+            is_met = isinstance(scene, Scene)
+            made = _made(recording, scene, site, answer, http) if is_met else f"not met: {scene}"
+            yield f"    {what}: {made}"
+
+
+def _made(recording: Recording, scene: Scene, site: Any, answer: Any, http: httpx.Client) -> str:
+    """What the connector makes of it."""
+
+    once = dict(scene.once)
+
+    def say(answers: dict[str, Said]) -> None:
+        def told(_: dict[str, str]) -> Any:
+            address = site.asked[-1][0]
+            said = once.pop(address.partition("?")[0], None) or scene.said(address, answers)
+            return answer(said.body, said.status, dict(said.headers))
+
+        site.otherwise = told
+
+    cursor = None
+    if scene.earlier is not None:
+        say({**scene.answers, **scene.earlier})
+        cursor = scene.source.fetch(http, None).cursor
+    say(dict(scene.answers))
     try:
-        things = list(read_feed(path.read_bytes(), asked))
-    except RefusedFeed as refused:
-        return Reading(name, "", (), f"refused: {refused}")
-    version = next((thing.version for thing in things if isinstance(thing, Head)), "")
-    left = next((thing.left for thing in things if isinstance(thing, End)), "no end")
-    return Reading(name, version, tuple(thing for thing in things if isinstance(thing, Post)), left)
+        batch = scene.source.fetch(http, cursor)
+    except (Unavailable, Refused) as error:
+        failed = error
+    else:
+        _hold(recording, batch)
+        return _outcome(batch)
+    assert SECRET not in failed.reason
+    assert failed.reason.endswith("."), failed.reason
+    return f"{failed.state}, {'tried again' if isinstance(failed, Unavailable) else 'for a person'}"
 
 
-def table(folder: Path) -> Iterator[str]:
-    """One line for each recording, and the sum."""
-    readings = [reading(path, folder) for path in recordings(folder)]
-    for each in readings:
-        yield f"{len(each.posts):5}  {each.version or '-':9} {each.name}  {each.remark}".rstrip()
-    yield f"{sum(len(each.posts) for each in readings):5}  posts in {len(readings)} feeds"
+def _hold(recording: Recording, batch: Batch) -> None:
+    """What is true of every post, whoever wrote it."""
+    told = (recording.name, batch)
+    assert len({post.id for post in batch.posts}) == len(batch.posts), told
+    assert not {post.id for post in batch.posts} & set(batch.gone), told
+    for post in batch.posts:
+        assert post.id.isprintable(), told
+        assert post.url.startswith(("http://", "https://")), told
+        assert len(post.revision) == 64
+        assert all(link.startswith(("http://", "https://")) for link in post.links), told
+        for moment in (post.posted_at, post.edited_at):
+            assert moment is None or moment.tzinfo is not None, told
+    json.dumps([post.body for post in batch.posts]).encode()
+    assert SECRET not in f"{batch!r}"
 
 
-@pytest.fixture(scope="module")
-def folder(shared: Path) -> Path:
-    return shared / "recordings" / "feeds"
-
-
-@pytest.fixture(scope="module")
-def readings(folder: Path) -> list[Reading]:
-    return [reading(path, folder) for path in recordings(folder)]
-
-
-def oracles(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted((folder / "real" / "feed-rs").glob("*.serde.json")):
-        yield (
-            next(path.parent.glob(path.name.removesuffix(".serde.json") + ".xml")),
-            json.loads(path.read_text()),
-        )
-
-
-def test_every_recording_is_read_within_a_second(folder: Path) -> None:
-    for path in recordings(folder):
-        started = time.monotonic()
-
-        reading(path, folder)
-
-        assert time.monotonic() - started < 1, path
-
-
-def test_only_feeds_that_declare_entities_are_refused(readings: list[Reading], folder: Path) -> None:
-    refused = {each.name for each in readings if each.remark.startswith("refused")}
-
-    assert refused == {each.name for each in readings if b"<!ENTITY" in (folder / each.name).read_bytes()}
-
-
-def test_no_script_survives_into_text_and_no_entity_is_expanded(readings: list[Reading]) -> None:
-    for each in readings:
-        for post in each.posts:
-            assert not _SCRIPT.search(post.body), each.name
-            assert not (each.name.startswith("hostile/") and _MARKUP.search(post.body)), each.name
-            assert len(post.body) < 1_000_000, each.name
-            assert "root:" not in post.body, each.name
-
-
-def test_every_post_can_be_stored_and_found_again(readings: list[Reading]) -> None:
-    for each in readings:
-        assert len({post.id for post in each.posts}) == len(each.posts), each.name
-        for post in each.posts:
-            post.revision  # noqa: B018  # raises if the text cannot be written down
-            assert post.id.startswith("feeds.example ")
-            assert post.url.startswith(("http://", "https://")), each.name
-            assert all(link.startswith(("http://", "https://")) for link in post.links), each.name
-            assert not re.search(r"[?&](?:utm_|fbclid|gclid)", " ".join((post.url, *post.links))), each.name
-
-
-def test_every_real_feed_gives_its_items(readings: list[Reading], folder: Path) -> None:
-    for each in readings:
-        if each.name.startswith("real/"):
-            content = (folder / each.name).read_bytes()
-            tags = len(re.findall(rb"<(?:item|entry)[\s>]", content))
-            items = len(json.loads(content)["items"]) if each.version == "json" else tags
-            assert len(each.posts) == items, each.name
-
-
-def test_titles_links_and_times_agree_with_an_independent_parser(folder: Path) -> None:
-    compared = 0
-    for path, oracle in oracles(folder):
-        posts = reading(path, folder).posts
-        for post, entry in zip(posts, oracle["entries"], strict=True):
-            assert told(post.title) == told((entry.get("title") or {}).get("content") or ""), path
-            said = entry.get("published") or entry.get("updated")
-            if said:
-                assert post.posted_at == when(said), path
-            compared += 1
-    assert compared > 3
-
-
-def test_dates_in_feeds_are_read_as_the_recorded_pairs_say(folder: Path) -> None:
-    pairs = json.loads((folder / "dates" / "date_pairs.json").read_text())
-    read = wrong = 0
-    for pair in pairs:
-        if pair["expected_utc_tuple"] is None or not pair["input"].isascii():
-            continue
-        year, month, day, hour, minute, second = pair["expected_utc_tuple"][:6]
-        expected = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
-        post = dated(pair["input"])
-        read += 1
-        wrong += post.posted_at is None or abs(post.posted_at - expected) > timedelta(seconds=1)
-    assert read > 20
-    assert wrong == 0
-
-
-def test_a_sample_goes_through_the_whole_connector_with_the_same_result(folder: Path) -> None:
-    paths = recordings(folder)
-    sample = [path for path in paths if "real/" in str(path) or "hostile/xml" in str(path)] + paths[::16]
-
-    for path in sample:
-        content = path.read_bytes()
-        transport = httpx.MockTransport(lambda _, body=content: httpx.Response(200, content=body))
-        source = Feed(name="r", platform="feed", url="https://feeds.example/feed.xml")
-        with httpx.Client(transport=transport) as http:
-            try:
-                posts = source.fetch(http, None).posts
-            except (Refused, Unavailable):
-                posts = ()
-        assert posts == reading(path, folder).posts, path
-
-
-def test_the_table_has_a_line_for_each_recording(folder: Path) -> None:
-    lines = list(table(folder))
-
-    print("\n" + "\n".join(lines))
-    assert len(lines) == len(recordings(folder)) + 1
-
-
-def told(title: str) -> str:
-    return " ".join(title.split())
-
-
-def dated(written: str) -> Post:
-    item = f"<item><title>t</title><pubDate>{written}</pubDate></item>"
-    body = f"<rss version='2.0'><channel>{item}</channel></rss>"
-    return next(
-        thing
-        for thing in read_feed(body.encode(), Asked(url="https://e.example/", site="e"))
-        if isinstance(thing, Post)
-    )
-
-
-if __name__ == "__main__":
-    print("\n".join(table(Path(sys.argv[1]))))
+def _outcome(batch: Batch) -> str:
+    told = [str(batch.state), f"{len(batch.posts)} posts"]
+    told += [f"{len(batch.gone)} gone"] if batch.gone else []
+    told += [] if batch.complete else ["more waits"]
+    return ", ".join(told)

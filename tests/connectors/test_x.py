@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from connectors.connector import Refused, Unavailable
@@ -755,41 +754,3 @@ def test_a_real_connection_reads_compressed_and_shows_the_token_to_x_alone(
     assert len(batch.posts) == 2
     assert [headers["authorization"] for _, headers in site.asked] == [f"Bearer {SECRET}"]
     assert SECRET not in f"{batch!r} {site.asked[0][0]}"
-
-
-def recorded(folder: Path) -> Iterator[tuple[str, str, int, bytes]]:
-    """Every GET of the recordings and every example of the documentation: file, address, status, body."""
-    for file in sorted((folder / "tweepy").glob("*.yaml")):
-        for call in yaml.safe_load(file.read_text(encoding="utf-8"))["interactions"]:
-            if call["request"]["method"] == "GET":
-                body = call["response"]["body"].get("string") or ""
-                whole = body.encode() if isinstance(body, str) else body
-                if whole.startswith(b"\x1f\x8b"):
-                    whole = gzip.decompress(whole)
-                yield file.stem, call["request"]["uri"], call["response"]["status"]["code"], whole
-    for file in sorted((folder / "docs-examples").glob("*.json")):
-        yield file.stem, "", 200, file.read_bytes()
-
-
-def outcome(code: int, body: bytes) -> str:
-    """What one recorded answer comes to, whatever is asked."""
-    with answering(body, code, date=format_datetime(NOW, usegmt=True)) as http:
-        try:
-            batch = source().fetch(http, None)
-        except (Unavailable, Refused) as error:
-            return error.state
-    return f"{batch.state} {len(batch.posts)}"
-
-
-def test_every_recording_comes_to_posts_or_to_a_state(shared: Path) -> None:
-    outcomes: dict[str, set[str]] = {}
-    for name, _, code, body in recorded(shared / "recordings" / "x"):
-        outcomes.setdefault(name, set()).add(outcome(code, body))
-
-    print("\n" + "\n".join(f"{name}: {', '.join(sorted(found))}" for name, found in outcomes.items()))
-    assert outcomes["test_asyncclient_search_recent_tweets"] == {"ok 10"}
-    assert "ok 10" in outcomes["test_client_get_users_mentions"]
-    assert outcomes["recent_search_with_includes"] == outcomes["mentions_with_includes"] == {"ok 1"}
-    assert outcomes["conversation"] == {"ok 3"}
-    assert outcomes["partial_errors"] == {"ok 1"}
-    assert outcomes["problem"] == {State.BLOCKED}

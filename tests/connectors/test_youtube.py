@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -715,46 +714,3 @@ def test_a_real_connection_reads_and_asks_only_to_read(site: Any, answer: Any) -
 
 def asked(path: str) -> httpx.Request:
     return httpx.Request("GET", f"https://youtube.example{path}?maxResults=100")
-
-
-def outcome(body: bytes, code: int, **options: Any) -> str:
-    """What one recorded answer comes to, whatever is asked."""
-    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(code, content=body))) as http:
-        try:
-            batch = source(**options).fetch(http, None)
-        except (Unavailable, Refused) as error:
-            return error.state
-    return f"{batch.state} {len(batch.posts)}"
-
-
-def test_every_recording_comes_to_posts_or_to_a_state(shared: Path) -> None:
-    folder = shared / "recordings" / "youtube"
-    if not folder.is_dir():
-        pytest.skip("the recordings of YouTube are not here")
-    outcomes: dict[str, str] = {}
-    for one in json.loads((folder / "INDEX.json").read_text(encoding="utf-8")):
-        body = (folder / one["file"]).read_bytes()
-        options = {"search": ["surfing"]} if "/search/" in one["file"] else {"videos": [VIDEO]}
-        code = _thing(json.loads(body).get("error")).get("code", 200)
-        outcomes[Path(one["file"]).stem] = outcome(body, code, **options)
-
-    print("\n" + "\n".join(f"{name}: {found}" for name, found in outcomes.items()))
-    assert outcomes == {
-        "comment_threads_all_to_me": "ok 4",
-        "comment_threads_by_video_paged_1": "ok 5",
-        "comment_threads_by_video_paged_2": "ok 5",
-        "search_by_keywords_p1": "ok 25",
-        "search_by_keywords_p2": "ok 25",
-        "error_permission_resp": State.BLOCKED,
-        "error_response": State.AUTH_EXPIRED,
-        # Lists of another kind than is asked for here: no threads.
-        "comments_by_parent_paged_1": State.PARSE_ERROR,
-        "comments_single": State.PARSE_ERROR,
-        "videos_info_single": State.PARSE_ERROR,
-        "info": State.PARSE_ERROR,
-        "activities_by_channel_p1": State.PARSE_ERROR,
-    }
-
-
-def _thing(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
