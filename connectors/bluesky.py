@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 from pydantic import (
@@ -25,10 +25,11 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.atproto import group, many, read_post, words
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, retry_after
-from connectors.text import Written, clean_link, host_of, http_address, one_line, read_text, when
+from connectors.text import host_of, http_address, when
 
 PER_PAGE = 100
 """The most that Bluesky gives at once."""
@@ -45,12 +46,6 @@ _HELD = 25
 _DEPTH = 100
 _LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 _REASONS = ("reply", "mention", "quote")
-_SENSITIVE = re.compile(
-    r"porn|sexual(-figurative)?|nudity|graphic-media|gore|nsfl|corpse|self-harm|!warn|!hide"
-)
-_MEDIA = ("app.bsky.embed.images", "app.bsky.embed.video", "app.bsky.embed.gallery")
-_POST = re.compile(r"at://(did:[a-z]+:[\w.:%-]{1,2000})/app\.bsky\.feed\.post/([\w.~:-]{1,512})", re.ASCII)
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?=-|$)", re.IGNORECASE)
 _CLOSED = re.compile(r"Account(?:Takedown|TakenDown|Suspended|Deactivated|Deleted|Inactive)")
 
 
@@ -275,7 +270,7 @@ class Bluesky(Connector):
         except (Unavailable, Refused):
             # Not known: what we have just read is worth more than this.
             return False
-        return _group(answer.body.get("thread")).get("notFound") is True
+        return group(answer.body.get("thread")).get("notFound") is True
 
     def _answered(self, http: httpx.Client, own: str) -> Iterator[str]:
         """The account's own posts under which somebody has written."""
@@ -283,8 +278,8 @@ class Bluesky(Connector):
             http, "app.bsky.feed.getAuthorFeed", actor=own, filter="posts_no_replies", limit=OWN_POSTS
         )
         for item in _items(answer.body, "feed"):
-            view = _group(item.get("post"))
-            uri, replies = _words(view.get("uri")), view.get("replyCount")
+            view = group(item.get("post"))
+            uri, replies = words(view.get("uri")), view.get("replyCount")
             if uri.startswith(f"at://{own}/") and isinstance(replies, int) and replies > 0:
                 yield uri
 
@@ -321,7 +316,7 @@ class Bluesky(Connector):
 
     def _keep(self, page: Page) -> None:
         said = _body(page)
-        access, refresh, did = (_words(said.get(name)) for name in ("accessJwt", "refreshJwt", "did"))
+        access, refresh, did = (words(said.get(name)) for name in ("accessJwt", "refreshJwt", "did"))
         if not (access and refresh and did.startswith("did:")) or not (access + refresh).isascii():
             raise _unreadable(page)
         if said.get("active") is False:
@@ -348,53 +343,20 @@ class Bluesky(Connector):
         _heed_limit(page)
 
 
-def link(uri: str) -> str | None:
-    """Where anybody can see a post, from its AT-URI; by the author's lasting id: names change."""
-    found = _POST.fullmatch(uri)
-    return f"https://bsky.app/profile/{found[1]}/post/{quote(found[2], safe=':~')}" if found else None
-
-
-def read_post(
-    item: Mapping[str, Any], channel: Channel = Channel.PUBLIC_MENTION, parent_text: str = ""
-) -> Post | None:
-    """A post as a search, a notification or a thread shows it; None for what is none."""
-    uri, record, author = _words(item.get("uri")), _group(item.get("record")), _group(item.get("author"))
-    url = link(uri)
-    if url is None:
-        return None
-    written, answered = _written(record), _group(record.get("reply"))
-    return Post(
-        platform="bluesky",
-        id=uri,
-        url=url,
-        text=written.text,
-        author=_author(author),
-        posted_at=_posted_at(record, item),
-        language=_language(record),
-        channel=channel,
-        parent=_words(_group(answered.get("parent")).get("uri")) or None,
-        parent_text=parent_text,
-        thread=_words(_group(answered.get("root")).get("uri")) or None,
-        links=written.links,
-        has_media=written.has_media,
-        sensitive=_is_sensitive(record, item),
-    )
-
-
 def read_thread(thread: Any, own: str) -> tuple[list[Post], list[str]]:
     """What others wrote in a thread, each with what it answers, and the ids of what has been deleted."""
     posts, gone = [], []
-    waiting = [(_group(thread), "")]
+    waiting = [(group(thread), "")]
     while waiting:
         node, above = waiting.pop()
         if node.get("notFound") is True:
-            gone.append(_words(node.get("uri")))
+            gone.append(words(node.get("uri")))
             continue
-        post = read_post(_group(node.get("post")), Channel.OFFICIAL_ACCOUNT, above)
+        post = read_post(group(node.get("post")), Channel.OFFICIAL_ACCOUNT, above)
         if post is not None and not post.id.startswith(f"at://{own}/"):
             posts.append(post)
         here = post.text if post else ""
-        waiting += [(_group(reply), here) for reply in reversed(_many(node.get("replies")))]
+        waiting += [(group(reply), here) for reply in reversed(many(node.get("replies")))]
     return posts, [uri for uri in gone if uri]
 
 
@@ -422,7 +384,7 @@ def _walk(
         top = _anchors(items) if top is None else top
         marks = set(map(_mark, items))
         met = not known.isdisjoint(marks)
-        at = _words(answer.body.get("cursor"))
+        at = words(answer.body.get("cursor"))
         if met or not at:
             lost = bool(known) and not met and (len(asked) > 1 or bool(listing.gap))
             return _closed_walk(listing, list(posts.values()), top, lost, answer.rest)
@@ -478,14 +440,14 @@ def _anchors(items: list[Mapping[str, Any]]) -> list[str]:
 
 def _is_ahead(item: Mapping[str, Any]) -> bool:
     claimed, seen = (
-        when(_words(_group(item.get("record")).get("createdAt"))),
-        when(_words(item.get("indexedAt"))),
+        when(words(group(item.get("record")).get("createdAt"))),
+        when(words(item.get("indexedAt"))),
     )
     return claimed is not None and seen is not None and claimed > seen + timedelta(minutes=10)
 
 
 def _mark(item: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_words(item.get("uri")).encode("utf-8", "replace")).hexdigest()[:12]
+    return hashlib.sha256(words(item.get("uri")).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _posts(items: list[Mapping[str, Any]], channel: Channel) -> Iterator[Post]:
@@ -522,52 +484,6 @@ def _batch(walks: Mapping[str, _Walk], posts: list[Post], threads: _Threads | No
 
 def _said(term: str, text: str) -> str:
     return f"The search for {term}: {text[0].lower()}{text[1:]}" if term else f"Notifications: {text}"
-
-
-def _written(record: Mapping[str, Any]) -> Written:
-    tags = [f"#{tag}" for tag in map(_words, _many(record.get("tags"))) if tag]
-    written = read_text("\n".join(filter(None, [_words(record.get("text")), " ".join(tags)])))
-    embed = _group(record.get("embed"))
-    found = [*_facet_links(record), _words(_group(embed.get("external")).get("uri"))]
-    links = [*written.links, *filter(None, map(clean_link, filter(None, found)))]
-    kinds = (_words(embed.get("$type")), _words(_group(embed.get("media")).get("$type")))
-    return Written(written.text, tuple(dict.fromkeys(links)), has_media=any(kind in _MEDIA for kind in kinds))
-
-
-def _facet_links(record: Mapping[str, Any]) -> Iterator[str]:
-    """The addresses behind a post's words; what is shown of them there may be cut short."""
-    for facet in _many(record.get("facets")):
-        for feature in _many(_group(facet).get("features")):
-            if _words(_group(feature).get("$type")) == "app.bsky.richtext.facet#link":
-                yield _words(_group(feature).get("uri"))
-
-
-def _author(author: Mapping[str, Any]) -> str | None:
-    name, handle = (one_line(_words(author.get(key)))[:300] for key in ("displayName", "handle"))
-    if handle in {"", "handle.invalid"}:
-        handle = one_line(_words(author.get("did")))[:300]
-    shown = f"@{handle}" if handle and not handle.startswith("did:") else handle
-    return f"{name} ({shown})" if name and shown else name or shown or None
-
-
-def _posted_at(record: Mapping[str, Any], item: Mapping[str, Any]) -> datetime | None:
-    """The author's time or Bluesky's own, whichever is earlier: authors can write any time they like."""
-    times = (when(_words(record.get("createdAt"))), when(_words(item.get("indexedAt"))))
-    return min((moment for moment in times if moment is not None), default=None)
-
-
-def _language(record: Mapping[str, Any]) -> str | None:
-    found = next(iter(_many(record.get("langs"))), None)
-    match = _LANGUAGE.match(_words(found))
-    return match[0].lower() if match else None
-
-
-def _is_sensitive(record: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
-    own = _many(_group(record.get("labels")).get("values"))
-    labels = [_group(label) for label in (*_many(item.get("labels")), *own)]
-    return any(
-        _SENSITIVE.fullmatch(_words(label.get("val"))) and label.get("neg") is not True for label in labels
-    )
 
 
 def _heed(page: Page) -> None:
@@ -634,7 +550,7 @@ def _items(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 def _error(page: Page) -> str:
     try:
-        return _words(_group(json.loads(page.content)).get("error"))
+        return words(group(json.loads(page.content)).get("error"))
     except (ValueError, RecursionError):
         return ""
 
@@ -665,15 +581,3 @@ def _cursor(cursor: str | None) -> _Cursor:
     except ValidationError:
         # Of another version: the newest pages are read once more, and the store knows what it had.
         return _Cursor()
-
-
-def _group(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _many(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _words(value: Any) -> str:
-    return value if isinstance(value, str) else ""

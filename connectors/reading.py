@@ -198,7 +198,19 @@ def read(
                     State.BLOCKED,
                 )
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        _explain(error, url)
+        explain(error, url)
+
+
+def refuse_all_but_a_line(response: httpx.Response) -> None:
+    """Raise unless the answer opens the line that was asked for (101); a redirect is not followed."""
+    if response.status_code == codes.SWITCHING_PROTOCOLS:
+        return
+    _check_status(response, {}, None)
+    url = str(response.url)
+    refuse_walls(
+        Page(url=url, status=response.status_code, headers=response.headers, content=_glance(response))
+    )
+    raise Unavailable(f"{spoken(url)} answers with a page, not with a stream. Check it.", State.PARSE_ERROR)
 
 
 def conditions(etag: str, modified: str) -> dict[str, str]:
@@ -437,7 +449,7 @@ def _filtered(where: str) -> Refused:
     )
 
 
-def _explain(error: Exception, url: str) -> NoReturn:
+def explain(error: Exception, url: str) -> NoReturn:
     """Say in plain words what went wrong on the way to an address."""
     where, host = spoken(url), urlsplit(spoken(url)).hostname or "the host"
     causes = list(_causes(error))

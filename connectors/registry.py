@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from connectors.bluesky import Bluesky
-from connectors.connector import Connector, Scored
+from connectors.bluesky_stream import BlueskyStream
+from connectors.connector import Place, Scored
 from connectors.csv_export import CsvExport
 from connectors.discourse import Discourse
 from connectors.facebook import Facebook
@@ -29,6 +30,7 @@ Source = Annotated[
     Feed
     | WebPage
     | Bluesky
+    | BlueskyStream
     | Mastodon
     | CsvExport
     | HackerNews
@@ -80,7 +82,7 @@ _META_ASKS = (
 class Platform:
     """What people should know of a platform before they add a source on it."""
 
-    connector: type[Connector]
+    connector: type[Place]
     name: str
     title: str
     reads: str
@@ -130,6 +132,23 @@ PLATFORMS = (
         needs="An account made for this or the school's own, and an app password of it. Free.",
         limits="1,000 posts of each search at a time; a post that its author dated back only while it is "
         "among the newest 100. Threads under the newest 50 posts. Nothing is ever written.",
+        terms=Terms(
+            by_default=True,
+            checked="2026",
+            asks="A way to delete what its author asks to have deleted.",
+        ),
+    ),
+    Platform(
+        connector=BlueskyStream,
+        name="bluesky_stream",
+        title="Bluesky stream (Jetstream)",
+        reads="Every public post on Bluesky as it is written: those that name the school are kept, the rest "
+        "is forgotten at once. Edits and deletions of what was kept.",
+        needs="No account, no key; a line out that may stay open, and up to 17 GB of traffic a day. Free.",
+        limits="What was written in the hour before it is first listened to, and since. The servers keep "
+        "about 36 hours: what is written while nobody listens for longer is missed, and said. Answers that "
+        "do not name the school are not found; authors are known by their number (did:plc:…), not by name. "
+        "Nothing is ever written.",
         terms=Terms(
             by_default=True,
             checked="2026",

@@ -9,12 +9,14 @@ from urllib.parse import urljoin
 import typer
 from rich.table import Table
 
+from connectors.bluesky_stream import BlueskyStream
 from connectors.connector import Refused, Unavailable
 from connectors.csv_export import CsvExport
 from connectors.feed import Feed
 from connectors.mailbox import Mailbox
 from connectors.post import State
 from connectors.reading import read, refuse_walls
+from connectors.text import host_of
 from connectors.webpage import WebPage
 from monitor.app import App, now
 from monitor.cli.terminal import DEFAULT_CONFIG, NEEDS_A_PERSON, ConfigPath, clean, opened, out, say
@@ -143,8 +145,11 @@ def _hosts(app: App) -> dict[str, str]:
     urls = {
         source.host: source.url if isinstance(source, Feed | WebPage) else source.base_url
         for source in app.config.sources
-        if not isinstance(source, CsvExport | Mailbox)
+        if not isinstance(source, CsvExport | Mailbox | BlueskyStream)
     }
+    for source in app.config.sources:
+        if isinstance(source, BlueskyStream):
+            urls |= {host_of(server): f"http{server.removeprefix('ws')}" for server in source.servers}
     if app.beat.url:
         urls["the heartbeat"] = app.beat.url
     return urls

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from connectors.connector import Connector, Scored
+from connectors.connector import Place, Scored
 from connectors.durations import write_duration
 from connectors.registry import ALL_THREE, PLATFORMS, Platform, Terms
 from connectors.x import X
@@ -69,7 +69,7 @@ def _show_sources(config: Config, *, as_json: bool) -> None:
         say(f"! {clean(line, 400)}")
 
 
-def _named(source: Connector) -> dict[str, object]:
+def _named(source: Place) -> dict[str, object]:
     return {
         "source": source.name,
         "platform": _BY_CONNECTOR[type(source)].name,
@@ -96,12 +96,12 @@ def _cells(terms: Terms, cost: str, heads: Sequence[Scored]) -> tuple[str, str, 
     return terms.gate or "nothing", cost, scores, keep, terms.checked or "never"
 
 
-def _cost(source: Connector, terms: Terms) -> str:
+def _cost(source: Place, terms: Terms) -> str:
     """What a month of this source costs: no price that is known hangs on how often it is read."""
     return f"At most ${source.cap:,.2f}: its cap." if isinstance(source, X) else terms.cost
 
 
-def _scored(source: Connector, terms: Terms) -> Sequence[Scored]:
+def _scored(source: Place, terms: Terms) -> Sequence[Scored]:
     return source.scores or terms.scores
 
 

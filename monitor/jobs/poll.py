@@ -145,7 +145,8 @@ class Poll:
             changed=changed,
             judged=judged,
             apart=frozenset(self.scored),
-            next_due_at=self._next(place, batch, at),
+            # Whoever listens holds it; when they die it is due at once.
+            next_due_at=at if held else self._next(place, batch, at),
             passed=passed,
             held=held,
         )

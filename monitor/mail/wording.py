@@ -30,6 +30,7 @@ _PLATFORMS = {
     "mailbox": "mail",
     "reddit": "Reddit",
     "bluesky": "Bluesky",
+    "bluesky_stream": "Bluesky",
     "mastodon": "Mastodon",
     "youtube": "YouTube",
     "x": "X",

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from connectors.bluesky import MOST_PAGES, PER_PAGE, Bluesky, link, read_post, read_thread
+from connectors.atproto import link, read_post
+from connectors.bluesky import MOST_PAGES, PER_PAGE, Bluesky, read_thread
 from connectors.connector import Refused, Unavailable
 from connectors.post import Batch, Channel, State
 

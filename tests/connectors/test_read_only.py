@@ -18,6 +18,12 @@ FILES = sorted((Path(__file__).parents[2] / "connectors").glob("*.py"))
 TREES = {file.stem: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 HOSTS = {
     "bluesky": {"bsky.social"},
+    "bluesky_stream": {
+        "jetstream1.us-east.bsky.network",
+        "jetstream1.us-west.bsky.network",
+        "jetstream2.us-east.bsky.network",
+        "jetstream2.us-west.bsky.network",
+    },
     "facebook": {"graph.facebook.com"},
     "gdelt": {"api.gdeltproject.org"},
     "google_reviews": {"mybusiness.googleapis.com", "oauth2.googleapis.com"},
@@ -31,7 +37,7 @@ HOSTS = {
 # How often each file asks by POST. Bluesky: createSession, refreshSession. Graph: the age of a token.
 LOGINS = {"bluesky": 2, "google_reviews": 1, "graph": 1, "reddit": 1}
 # Who makes or sends a request itself: `read`, and what stands in for the client where a login goes as a form.
-SENDERS = {"reading", "google_reviews", "reddit"}
+SENDERS = {"reading", "google_reviews", "reddit", "websocket"}
 # Meta and Google have no scope that only reads comments, mentions or reviews.
 SCOPES = {
     "business.manage",
@@ -48,6 +54,9 @@ SCOPES = {
 REDDIT_SCOPES = {"read", "identity", "history", "privatemessages"}
 WRITES = {"post", "put", "patch", "delete", "stream", "request", "urlopen"}
 LIBRARIES = {"aiohttp", "ftplib", "imaplib", "requests", "smtplib", "telnetlib", "urllib3", "websockets"}
+# What of the WebSocket library is used: frames are taken apart, and no more than these are ever made.
+FRAMES = {"websockets.exceptions", "websockets.frames", "websockets.protocol", "websockets.utils"}
+SAID_ON_A_LINE = {"send_ping", "send_close"}
 
 
 def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
@@ -60,8 +69,10 @@ def test_the_hosts_that_are_asked_when_nobody_names_another_are_these() -> None:
     found: dict[str, set[str]] = {}
     for platform in PLATFORMS:
         for name, option in platform.connector.model_fields.items():
-            if name.endswith("_url") and isinstance(option.default, str):
-                found.setdefault(platform.name, set()).add(urlsplit(option.default).hostname or "")
+            named = [option.default] if name.endswith("_url") else option.default if name == "servers" else []
+            hosts = {urlsplit(url).hostname or "" for url in named if isinstance(url, str)}
+            if hosts:
+                found.setdefault(platform.name, set()).update(hosts)
 
     assert found == HOSTS
 
@@ -117,8 +128,21 @@ def test_no_connector_brings_another_way_to_the_network() -> None:
         for alias in (node.names if isinstance(node, ast.Import) else [ast.alias(node.module or "")])
     }
 
-    # A mailbox is read by IMAP; its own tests hold it to EXAMINE and PEEK.
-    assert {(name, library) for name, library in found if library in LIBRARIES} <= {("mailbox", "imaplib")}
+    # A mailbox is read by IMAP; its own tests hold it to EXAMINE and PEEK. A line goes over our client.
+    ways = {("mailbox", "imaplib"), ("websocket", "websockets")}
+    assert {(name, library) for name, library in found if library in LIBRARIES} <= ways
+
+
+def test_on_a_line_nothing_is_said_but_pings_and_a_goodbye() -> None:
+    modules = {
+        node.module
+        for node in ast.walk(TREES["websocket"])
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("websockets")
+    }
+    said = {(name, called) for name in TREES for called, _ in calls(name) if called.startswith("send_")}
+
+    assert modules == FRAMES
+    assert said == {("websocket", called) for called in SAID_ON_A_LINE}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "post"])

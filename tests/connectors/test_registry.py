@@ -15,7 +15,7 @@ from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, State
 from connectors.registry import PLATFORMS, Platform, Source
 
-SOURCES: TypeAdapter[Connector] = TypeAdapter(Source)
+SOURCES: TypeAdapter[Any] = TypeAdapter(Source)
 NAMES = [platform.name for platform in PLATFORMS]
 SERVER = "https://e.example:8443"
 DATA = Path(__file__).parent / "data"
@@ -51,6 +51,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "webpage": {"url": f"{SERVER}/x"},
     # A secret that is written down is masked, so only the mask itself comes back as it was.
     "bluesky": {"base_url": SERVER, "handle": "e.example", "app_password": "*" * 10, "search": ["Harrowby"]},
+    "bluesky_stream": {"servers": ["wss://e.example:8443"]},
     "mastodon": {"base_url": SERVER, "tags": ["HarrowbyGreen"]},
 }
 CONTENT = {
@@ -74,7 +75,7 @@ CONTENT = {
 SITES = {"feed", "webpage"}
 FILES = {"csv"}
 # What comes over another line than HTTP is held to the same in its own tests.
-OVER_HTTP = [name for name in NAMES if name != "mailbox"]
+OVER_HTTP = [name for name in NAMES if name not in {"mailbox", "bluesky_stream"}]
 LOGINS = {
     "/xrpc/com.atproto.server.createSession",
     "/api/v1/access_token",
@@ -84,7 +85,7 @@ LOGINS = {
 }
 
 
-def made(platform: str, **more: Any) -> Connector:
+def made(platform: str, **more: Any) -> Any:
     return SOURCES.validate_python({"name": "A source", "platform": platform} | NEEDED[platform] | more)
 
 

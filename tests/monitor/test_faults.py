@@ -191,7 +191,7 @@ def test_a_disk_that_fills_between_two_writes_is_told_at_the_source(
             app.poll.run("Wall")
         except OperationalError as error:
             fault = error
-    app.poll.stumble("Wall", fault)
+    app.poll.stumble(app.poll.sources["Wall"], fault)
 
     (source,) = app.store.sources.coverage(MORNING, clock())
     assert source.state is State.BEHIND
