@@ -57,16 +57,17 @@ class Terms:
 
     `gate` is what must be granted or paid before the first reading, empty for nothing. `cost` is what a
     month costs, at any interval. `scores` are the heads for which its posts may be scored. `keep` is how
-    long its terms let us keep what is no evidence; None where they name no time. `asks` is what else they
-    ask. `by_default` says whether a first configuration may hold it without being asked to. `checked` is
-    when the terms, or the copy of them that was read, are of, as exactly as is known (2026, 2026-08 or
-    2026-08-22); empty for never.
+    long its terms let us keep what is no evidence; None where they name no time. `deleted` says that they
+    want deleted here what is deleted there. `asks` is what else they ask. `by_default` says whether a first
+    configuration may hold it without being asked to. `checked` is when the terms, or the copy of them that
+    was read, are of, as exactly as is known (2026, 2026-08 or 2026-08-22); empty for never.
     """
 
     gate: str = ""
     cost: str = "Free."
     scores: tuple[Scored, ...] = ALL_THREE
     keep: timedelta | None = None
+    deleted: bool = False
     asks: str = ""
     by_default: bool
     checked: str
@@ -133,6 +134,7 @@ PLATFORMS = (
         limits="1,000 posts of each search at a time; a post that its author dated back only while it is "
         "among the newest 100. Threads under the newest 50 posts. Nothing is ever written.",
         terms=Terms(
+            deleted=True,
             by_default=True,
             checked="2026",
             asks="A way to delete what its author asks to have deleted.",
@@ -201,13 +203,14 @@ PLATFORMS = (
         reads="Videos that a search finds; comments with all answers on chosen videos, or on the school's "
         "own channel.",
         needs="A key for the YouTube Data API v3 from the Google Cloud console. Free. Google asks that what "
-        "was read is deleted or refreshed after 30 days: keep retention.below_threshold at 30d or less. What "
+        "was read is deleted or refreshed after 30 days, and so it is, evidence apart. What "
         "a channel publishes is read without a key by its feed.",
         limits="100 searches and 10,000 questions a day for each key; one search at a time, 50 videos each. "
         "New comments at once, new answers under older threads as these are read again, 100 at a time. A "
         "deleted comment is noticed among the newest 100 threads, a deleted video among the newest 50 found. "
         "Comments that are held back for review are not seen.",
         terms=Terms(
+            deleted=True,
             by_default=True,
             checked="2026",
             keep=timedelta(days=30),
@@ -232,6 +235,7 @@ PLATFORMS = (
         "25 submissions. About 100 questions a minute for each app. Private subreddits and private "
         "messages are never read.",
         terms=Terms(
+            deleted=True,
             gate="Reddit's approval of the app; an agreement for whoever sells a service.",
             by_default=False,
             checked="2026-03-24",
@@ -252,6 +256,7 @@ PLATFORMS = (
         "first time, as long as the cap lasts. No reposts. Edits and deletions are looked for once a day for "
         "a week. Answers that leave out the account's name are not found.",
         terms=Terms(
+            deleted=True,
             gate="Credits, bought in advance.",
             cost="What was read, up to the source's cap: $0.005 a post, or $0.001 in an owned read, and "
             "$0.010 an author's name, each once a day however often it is read.",
@@ -277,6 +282,7 @@ PLATFORMS = (
         "edit is seen under the newest 5 posts, or when something else changes there. Deleted "
         "tags and recommendations are not noticed.",
         terms=Terms(
+            deleted=True,
             gate="Meta's review of the app, and a verified business.",
             by_default=False,
             checked="2022-02",
@@ -299,6 +305,7 @@ PLATFORMS = (
         "500 of each at a time; 1,000 older posts in turn. Only deleted comments are noticed, not "
         "deleted tags or hashtags.",
         terms=Terms(
+            deleted=True,
             gate="Meta's review of the app, and a verified business; for hashtags its approval too.",
             by_default=False,
             checked="2022-02",
@@ -321,6 +328,7 @@ PLATFORMS = (
         "10 at a time. Only deleted replies are noticed. No private profiles. Never tried on real "
         "answers.",
         terms=Terms(
+            deleted=True,
             gate="Meta's review of the app; for searches its approval too.",
             by_default=False,
             checked="2022-02",

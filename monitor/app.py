@@ -270,9 +270,7 @@ def build(
             by=lambda: classifier.by,
         ),
         deliver=Deliver(store=store, post=config.post(http), now=now, worker=worker),
-        forget=Forget(
-            store=store, retention=config.retention.rules(), evidence=config.data / "evidence", now=now
-        ),
+        forget=Forget(store=store, retention=config.kept(), evidence=config.data / "evidence", now=now),
         beat=Beat(
             store=store,
             http=http,

@@ -87,6 +87,10 @@ def _facts(app: App) -> Iterator[str]:
     yield f"mail: {config.mail.server or 'no server is set: messages are put into a folder'}"
     yield f"browser for screen prints: {app.browser.reason}"
     yield f"kept in: {config.data}"
+    for name, keep in app.forget.retention.platforms.items():
+        if any(source.platform == name for source in config.sources):
+            days = count(keep.days, "day")
+            yield f"kept of {name}, evidence and open alerts apart: {days}, as its terms ask"
     for line in app.write.manner.looser:
         yield f"looser than shipped: {line}"
 

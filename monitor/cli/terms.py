@@ -84,6 +84,7 @@ def _facts(terms: Terms) -> dict[str, object]:
         "cost": terms.cost,
         "scores": list(terms.scores),
         "keep_days": terms.keep.days if terms.keep else None,
+        "deletes_with_it": terms.deleted,
         "asks": terms.asks,
         "by_default": terms.by_default,
         "checked": terms.checked,
@@ -93,6 +94,7 @@ def _facts(terms: Terms) -> dict[str, object]:
 def _cells(terms: Terms, cost: str, heads: Sequence[Scored]) -> tuple[str, str, str, str, str]:
     scores = "all" if set(heads) == set(ALL_THREE) else ", ".join(heads)
     keep = count(terms.keep.days, "day") if terms.keep else "not said"
+    keep += "; not what is deleted there" if terms.deleted else ""
     return terms.gate or "nothing", cost, scores, keep, terms.checked or "never"
 
 

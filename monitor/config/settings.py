@@ -1,6 +1,7 @@
 """The whole configuration, and the pieces of it that each room is handed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Self
@@ -33,6 +34,7 @@ from monitor.mentions.school import School
 from monitor.network import trusted
 from monitor.notices import Recipient
 from monitor.playbook import Change, Contact, Policy, make_policy
+from monitor.store.forgetting import Retention
 
 Kind = Annotated[str, Field(json_schema_extra={"enum": sorted([*(head.value for head in Head), *TAXONOMY])})]
 _TERMS = {platform.connector: platform.terms for platform in PLATFORMS}
@@ -133,6 +135,14 @@ class Config(BaseModel):
             for name, heads in self.scored().items()
         )
         return (*self.policy().looser, *unscored)
+
+    def kept(self) -> Retention:
+        """How long things are kept: what the file says, and what the terms of platforms ask."""
+        return replace(
+            self.retention.rules(),
+            platforms={one.name: one.terms.keep for one in PLATFORMS if one.terms.keep is not None},
+            followed=frozenset(one.name for one in PLATFORMS if one.terms.deleted),
+        )
 
     def recipients(self) -> tuple[Recipient, ...]:
         """Everybody who gets mail, once each, with all their roles."""

@@ -1,7 +1,8 @@
 """Forgetting: what the retention rules let go, with tombstones so that it never comes back as new."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,8 @@ from monitor.store.tables import (
 from monitor.store.upserts import add_missing
 
 NO_LONGER_SERVED = timedelta(days=3)
+IN_GOOD_TIME = timedelta(days=1)
+"""How long before the terms of a platform end its time a post goes: the worker may be off for a night."""
 COUNTS_KEPT = timedelta(days=400)
 """How long tallies and failures of jobs are kept, which hold nothing about anybody."""
 TOO_LATE = "The alert was closed and its text was forgotten before a capture could be taken."
@@ -38,12 +41,18 @@ TOO_LATE = "The alert was closed and its text was forgotten before a capture cou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long each kind of thing is kept."""
+    """How long each kind of thing is kept.
+
+    `platforms` says how long the terms of some platforms let their posts be kept that are no evidence;
+    `followed` are those that want deleted here what is deleted there.
+    """
 
     below_threshold: timedelta
     not_a_concern: timedelta
     closed: timedelta
     evidence: timedelta
+    platforms: Mapping[str, timedelta] = field(default_factory=dict)
+    followed: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +102,11 @@ class Forgetting:
             _empty_alerts(connection, due.alerts, at)
             for numbers in in_chunks([*due.posts, *_left_over(connection, due.alerts)]):
                 self._bury(connection, numbers, at)
+            _leave_out_addresses(connection, due.posts)
             _let_captures_go(connection, [number for number, _ in due.captures], at)
             _let_hashes_go(connection, at)
-            _empty_messages(connection, at - retention.below_threshold)
+            shortest = min([retention.below_threshold, *retention.platforms.values()])
+            _empty_messages(connection, at - shortest)
             _let_counts_go(connection, at - COUNTS_KEPT)
             folders = _folders_left(connection)
         return _told(due, folders)
@@ -140,9 +151,11 @@ def _due(connection: Connection, retention: Retention, at: datetime) -> _Due:
         .where(evidence, ~alerts.c.held)
         .order_by(captures.c.id)
     )
+    by_terms = list(connection.scalars(_by_terms(retention, at)))
+    below = connection.scalars(_below_threshold(at - retention.below_threshold))
     return _Due(
-        posts=list(connection.scalars(_below_threshold(at - retention.below_threshold))),
-        alerts=list(connection.scalars(going)),
+        posts=sorted({*below, *by_terms}),
+        alerts=sorted({*connection.scalars(going), *_left_without_posts(connection, by_terms)}),
         captures=[(row.id, row.folder) for row in connection.execute(pictures)],
         hashes=_count(connection, unrelated.c.hash, _not_served(at)),
         held=_held(connection, ended, evidence),
@@ -172,6 +185,43 @@ def _below_threshold(before: datetime) -> Any:
     alerted = exists().where(alert_posts.c.post == posts.c.id)
     kept = and_(posts.c.forgotten_at.is_(None), posts.c.changed_at <= before)
     return select(posts.c.id).where(kept, ~alerted).order_by(posts.c.id)
+
+
+def _by_terms(retention: Retention, at: datetime) -> Any:
+    """Posts that their platform's terms do not let us keep, without an alert that is open or on hold."""
+    too_old = [
+        and_(posts.c.platform == platform, posts.c.seen_at <= at - keep + IN_GOOD_TIME)
+        for platform, keep in sorted(retention.platforms.items())
+    ]
+    deleted = and_(posts.c.platform.in_(sorted(retention.followed)), posts.c.gone_at.is_not(None))
+    needed = (
+        exists()
+        .where(alert_posts.c.post == posts.c.id, alerts.c.number == alert_posts.c.alert)
+        .where(or_(alerts.c.status != Status.CLOSED.value, alerts.c.held))
+    )
+    going = and_(posts.c.forgotten_at.is_(None), or_(deleted, *too_old))
+    return select(posts.c.id).where(going, ~needed).order_by(posts.c.id)
+
+
+def _left_without_posts(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """The alerts that speak of these posts, and of no other that is still kept."""
+    going, left = set(numbers), set[int]()
+    for some in in_chunks(numbers):
+        theirs = (
+            select(alert_posts.c.alert)
+            .join(alerts, alerts.c.number == alert_posts.c.alert)
+            .where(alert_posts.c.post.in_(some), alerts.c.forgotten_at.is_(None))
+        )
+        kept = (
+            select(alert_posts.c.alert, alert_posts.c.post)
+            .join(posts, posts.c.id == alert_posts.c.post)
+            .where(alert_posts.c.alert.in_(theirs), posts.c.forgotten_at.is_(None))
+        )
+        by_alert = defaultdict[int, set[int]](set)
+        for row in connection.execute(kept):
+            by_alert[row.alert].add(row.post)
+        left.update(alert for alert, its in by_alert.items() if its <= going)
+    return left
 
 
 def _not_served(at: datetime) -> ColumnElement[bool]:
@@ -251,6 +301,26 @@ def _empty_alerts(connection: Connection, numbers: Sequence[int], at: datetime) 
         connection.execute(update(judgements).where(judgements.c.alert.in_(some)).values(revision=""))
         due = and_(captures.c.alert.in_(some), captures.c.progress == Progress.DUE.value)
         connection.execute(update(captures).where(due).values(**never, captured_at=at))
+
+
+def _leave_out_addresses(connection: Connection, numbers: Sequence[int]) -> None:
+    """An alert that speaks of others too no longer says where these posts were."""
+    for some in in_chunks(numbers):
+        theirs = select(alert_posts.c.alert).where(alert_posts.c.post.in_(some))
+        standing = and_(alerts.c.number.in_(theirs), alerts.c.forgotten_at.is_(None))
+        said = update(judgements).where(judgements.c.post.in_(some))
+        connection.execute(said.values(revision=""))
+        for row in connection.execute(select(alerts).where(standing)).all():
+            kept = (
+                select(posts.c.url)
+                .join(alert_posts, alert_posts.c.post == posts.c.id)
+                .where(alert_posts.c.alert == row.number, posts.c.forgotten_at.is_(None))
+            )
+            urls = set(connection.scalars(kept))
+            values: dict[str, Any] = {"urls": [url for url in row.urls if url in urls]}
+            if row.post in some:
+                values |= {"revision": "", "signature": [], "fingerprint": "", "thread": None}
+            connection.execute(update(alerts).where(alerts.c.number == row.number).values(**values))
 
 
 def _let_captures_go(connection: Connection, ids: Sequence[str], at: datetime) -> None:

@@ -72,11 +72,13 @@ def test_sources_prints_one_object_a_source(three: Callable[[str], Monitor]) -> 
         "cost": "Free.",
         "scores": ["abuse", "safeguarding", "reputational"],
         "keep_days": None,
+        "deletes_with_it": False,
         "asks": TERMS["feed"].asks,
         "by_default": True,
         "checked": "2026",
     }
     assert (tube["keep_days"], tube["every"], tube["official"]) == (30, "15m", None)
+    assert tube["deletes_with_it"]
     assert bird["cost"] == "At most $25.00: its cap."
     assert bird["scores"] == ["abuse", "reputational"]
     assert bird["checked"] == "2026-08-22"
@@ -106,7 +108,9 @@ def test_what_the_terms_do_not_let_be_scored_is_not_and_check_says_so(
     monitor = three("")
 
     assert "!" not in monitor("sources").stdout
-    assert "What 'Bird' brings is not scored for safeguarding" in monitor("check").stdout
+    told = " ".join(monitor("check").stdout.split())
+    assert "What 'Bird' brings is not scored for safeguarding" in told
+    assert "kept of youtube, evidence and open alerts apart: 30 days, as its terms ask" in told
 
 
 def test_two_sources_of_one_platform_cannot_be_scored_in_two_ways(configured: Make) -> None:

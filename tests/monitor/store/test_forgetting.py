@@ -280,3 +280,109 @@ def test_a_sent_message_loses_its_bytes_after_a_while(store: Store, database: Da
 
     assert f"{SECRET}-sent" not in everything(database)
     assert f"{SECRET}-waiting" in everything(database)
+
+
+# --- What the terms of platforms ask ------------------------------------------------------------------------
+
+LONG = replace(RULES, below_threshold=100 * DAY)
+TERMS = replace(LONG, platforms={"youtube": 30 * DAY}, followed=frozenset({"reddit", "youtube"}))
+LATEST = AT + 29 * DAY
+"""A day before the thirty are over."""
+
+
+def on(platform: str, number: int = 1) -> Post:
+    """A post of which each part can be found again, on this platform."""
+    return replace(telling(number), platform=platform)
+
+
+def test_what_terms_let_be_kept_for_thirty_days_goes_before_they_are_over(
+    store: Store, database: Database
+) -> None:
+    store.record(make_findings(make_judged(on("youtube"), Severity.NONE)), AT)
+    store.record(make_findings(make_judged(on("feed", 2), Severity.NONE)), AT)
+
+    early = store.forgetting.forget(TERMS, LATEST - timedelta(seconds=1))
+    planned = store.forgetting.plan(TERMS, LATEST)
+    forgotten = store.forgetting.forget(TERMS, LATEST)
+
+    assert early == NOTHING
+    assert planned == forgotten == replace(NOTHING, texts=1)
+    assert f"{SECRET}-1" not in everything(database)
+    assert f"{SECRET}-2" in everything(database), "of which no terms speak"
+
+
+def test_an_edit_does_not_lengthen_what_terms_allow(store: Store) -> None:
+    post = on("youtube")
+    store.record(make_findings(make_judged(post, Severity.NONE)), AT)
+    edit = replace(post, text="Now it says something else of Harrowby Green.")
+    store.record(make_findings(make_judged(edit, Severity.NONE)), AT + 20 * DAY)
+
+    assert store.forgetting.forget(TERMS, LATEST).texts == 1
+
+
+def test_an_open_alert_and_one_on_hold_keep_what_terms_would_not(store: Store) -> None:
+    store.record(make_findings(make_judged(on("youtube", 1)), make_judged(on("youtube", 2))), AT)
+    act(store, 1001, Act.HELD)
+    act(store, 1001, Act.NOT_A_CONCERN)
+
+    forgotten = store.forgetting.forget(TERMS, AT + 60 * DAY)
+
+    assert (forgotten.texts, forgotten.alerts, forgotten.held) == (0, 0, 1)
+    assert store.alerts.post(1001) is not None
+    assert store.alerts.post(1002) is not None
+
+
+def test_a_closed_alert_keeps_its_evidence_and_not_its_text(store: Store, database: Database) -> None:
+    store.record(make_findings(make_judged(on("youtube"))), AT)
+    take(store)
+    act(store, 1001, Act.CLOSED)
+
+    forgotten = store.forgetting.forget(TERMS, LATEST)
+
+    assert (forgotten.texts, forgotten.alerts, forgotten.captures) == (1, 1, ())
+    assert SECRET not in everything(database)
+    assert [capture.progress for capture in store.captures.of_alert(1001)] == [Progress.COMPLETE]
+
+
+def test_an_alert_that_was_told_elsewhere_too_loses_only_these_addresses(
+    store: Store, database: Database
+) -> None:
+    words = text_about(1) * 3
+    tube, paper = replace(on("youtube", 1), text=words), replace(on("feed", 2), text=words)
+    shared = {"subcategory": "reputational.campaign", "subcategories": ("reputational.campaign",)}
+    store.record(make_findings(make_judged(tube, Severity.LOW, **shared)), AT)
+    recorded = store.record(make_findings(make_judged(paper, Severity.LOW, **shared)), AT)
+    act(store, 1001, Act.NOT_A_CONCERN, AT + 10 * DAY)
+
+    forgotten = store.forgetting.forget(TERMS, LATEST)
+
+    assert recorded.joined == (1001,)
+    assert (forgotten.texts, forgotten.alerts) == (1, 0)
+    (alert,) = store.alerts.all()
+    assert alert.urls == (paper.url,)
+    assert tube.id not in everything(database)
+
+
+def test_what_is_deleted_there_is_deleted_here_at_once(store: Store, database: Database) -> None:
+    store.record(make_findings(make_judged(on("reddit", 1), Severity.NONE)), AT)
+    store.record(make_findings(make_judged(on("feed", 2), Severity.NONE)), AT)
+    gone = (f"{SECRET}-1", f"{SECRET}-2")
+    for platform in ("reddit", "feed"):
+        other = replace(make_post(9), platform=platform, id=f"9-{platform}")
+        store.record(make_findings(make_judged(other, Severity.NONE), gone=gone), AT)
+
+    forgotten = store.forgetting.forget(TERMS, AT + timedelta(hours=1))
+
+    assert forgotten == replace(NOTHING, texts=1)
+    assert f"{SECRET}-1" not in everything(database)
+    assert f"{SECRET}-2" in everything(database), "whose terms do not ask for it"
+
+
+def test_what_is_deleted_there_stays_while_its_alert_is_open(store: Store) -> None:
+    store.record(make_findings(make_judged(on("youtube"))), AT)
+    other = replace(make_post(9), platform="youtube")
+    store.record(make_findings(make_judged(other, Severity.NONE), gone=(f"{SECRET}-1",)), AT)
+
+    assert store.forgetting.forget(TERMS, AT + DAY).texts == 0
+    act(store, 1001, Act.NOT_A_CONCERN, AT + DAY)
+    assert store.forgetting.forget(TERMS, AT + DAY).texts == 1
