@@ -152,6 +152,7 @@ PLATFORMS = (
         "do not name the school are not found; authors are known by their number (did:plc:…), not by name. "
         "Nothing is ever written.",
         terms=Terms(
+            deleted=True,
             by_default=True,
             checked="2026",
             asks="A way to delete what its author asks to have deleted.",
