@@ -50,6 +50,8 @@ _MISSED = (
     "More was written than can be read at once, and the oldest of it was missed: read it more often (every)"
 )
 _MORE = "More was written than is read at once; the rest is read next time."
+_SNAC = re.compile(rb"\s*<h1>\d{3} [\w ]{1,40} \(snac/[\w.-]{1,40}\)</h1>\s*")
+"""An error as snac2 says it: a web page, where all others answer in JSON."""
 _LINK = r"<[^>]*[?&]%s=([^&>]+)[^>]*>\s*;\s*rel=\"?%s\b"
 
 
@@ -317,7 +319,7 @@ class _Server:
         """Say what an error means here; by its status, for its text is in the server's language."""
         if page.status == codes.TOO_MANY_REQUESTS:
             raise _too_often(page)
-        if not page.content.lstrip().startswith(b"{"):
+        if not page.content.lstrip().startswith(b"{") and not _SNAC.fullmatch(page.content):
             return
         if page.status in {codes.NOT_FOUND, codes.GONE}:
             raise _Gone(f"{spoken(page.url)} is not there ({page.status}). Check base_url.")

@@ -272,6 +272,19 @@ def test_however_much_was_written_between_two_polls_nothing_is_missed(
     assert texts(source().fetch(http, batches[-1].cursor)) == []
 
 
+def test_the_404_of_snac2_is_the_servers_own_though_it_is_a_web_page(pond: Pond, http: httpx.Client) -> None:
+    of_tag(pond, status(2), status(1))
+    first = source().fetch(http, None)
+    of_tag(pond, status(2))
+    pond.error = lambda request: (
+        httpx.Response(404, text="<h1>404 Not Found (snac/2.75)</h1>")
+        if "/statuses/" in str(request.url)
+        else None
+    )
+
+    assert source().fetch(http, first.cursor).gone == (status(1)["uri"],)
+
+
 def test_a_gap_is_closed_while_new_posts_go_on_coming(pond: Pond, http: httpx.Client) -> None:
     of_tag(pond, *numbered(1, 10))
     batch, seen, last = source().fetch(http, None), list[str](), 1000

@@ -90,17 +90,22 @@ def _need() -> None:
         raise CannotBuild("only root may make a Debian base")
 
 
+def cache() -> Path:
+    """The folder where what was fetched is kept for the next time."""
+    kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "school-mention-monitor"
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
+
+
 # --- The base -----------------------------------------------------------------------------------------------
 
 
 def _base() -> Path:
     """A minimal Debian as an archive, kept in the user's cache for two weeks."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "school-mention-monitor"
-    kept = cache / f"{SUITE}-{platform.machine()}.tar"
+    kept = cache() / f"{SUITE}-{platform.machine()}.tar"
     if kept.exists() and time.time() - kept.stat().st_mtime < FRESH_SECONDS:
         return kept
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+    with tempfile.TemporaryDirectory(dir=cache()) as scratch:
         tree = Path(scratch, "tree")
         _bootstrap(tree)
         made = Path(scratch, "base.tar")
@@ -110,19 +115,19 @@ def _base() -> Path:
 
 
 def _bootstrap(tree: Path) -> None:
-    archives = [archive for archive in _archives() if archive.suite.partition("-")[0] == SUITE]
-    main = next((archive for archive in archives if archive.suite == SUITE), None)
+    ours = [archive for archive in archives() if archive.suite.partition("-")[0] == SUITE]
+    main = next((archive for archive in ours if archive.suite == SUITE), None)
     if main is None:
         raise CannotBuild(f"this machine's apt knows no archive of Debian {SUITE}")
     _run(["debootstrap", "--variant=minbase", SUITE, str(tree), main.address])
-    (tree / "etc/apt/sources.list").write_text("".join(archive.line for archive in archives))
+    (tree / "etc/apt/sources.list").write_text("".join(archive.line for archive in ours))
     ways = _run(["apt-config", "dump", "Acquire::http", "Acquire::https"])
     (tree / "etc/apt/apt.conf.d/90machine").write_text(ways)
     for package in (tree / "var/cache/apt/archives").glob("*.deb"):
         package.unlink()
 
 
-def _archives() -> Iterator[Archive]:
+def archives() -> Iterator[Archive]:
     """Where this machine's apt installs from, in both of the forms in which that is written."""
     for file in (_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*.list"))):
         for line in file.read_text().splitlines() if file.exists() else ():
