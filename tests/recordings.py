@@ -61,6 +61,13 @@ class Scene:
         return answers.get(f"{path}?{page}", self.further)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Events that a stream tells."""
+
+    events: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Call:
     """One question that was recorded with its answer."""
@@ -128,8 +135,8 @@ def recordings(folder: Path, at: str = "") -> list[Recording]:
     return [Recording(folder, name, situations.get(name, "not in the index"), at) for name in sorted(names)]
 
 
-def scenes(recording: Recording) -> Iterator[tuple[str, Scene | str]]:
-    """Each answer of a recording: what it is, and where it is met, or why nowhere."""
+def scenes(recording: Recording) -> Iterator[tuple[str, Scene | Heard | str]]:
+    """Each answer of a recording: what it is, and where it is met or heard, or why nowhere."""
     return _SCENES[recording.folder.name](recording)
 
 
@@ -174,14 +181,14 @@ def _told(content: object) -> Said:
 # --- The platforms ------------------------------------------------------------------------------------------
 
 
-def _bluesky(recording: Recording) -> Iterator[tuple[str, Scene | str]]:
+def _bluesky(recording: Recording) -> Iterator[tuple[str, Scene | Heard | str]]:
     kind = recording.name.partition("/")[0]
     if kind == "localnet":
         yield from _bluesky_calls(recording)
     elif kind == "interop":
         yield "as posts that a search finds", _bluesky_found(recording, _bluesky_lines(recording))
     elif kind == "jetstream":
-        yield "as they are heard", "frames of the stream: test_bluesky_stream.py has them heard"
+        yield "as a stream", Heard(tuple(recording.content["frames"]))
     elif recording.stem == "thread_view_post_with_embed_media":
         ours = _bluesky_view(f"at://{_PAT}/app.bsky.feed.post/ours")
         thread = {"post": ours, "replies": [recording.content["thread"]]}
@@ -563,11 +570,11 @@ def _feeds(recording: Recording) -> Iterator[tuple[str, Scene | str]]:
         yield "as it is", "no feed: test_feed_recordings.py reads it"
 
 
-def _nowhere(reason: str) -> "Callable[[Recording], Iterator[tuple[str, Scene | str]]]":
+def _nowhere(reason: str) -> Callable[[Recording], Iterator[tuple[str, str]]]:
     return lambda _: iter([("as it is", reason)])
 
 
-_SCENES: dict[str, Callable[[Recording], Iterator[tuple[str, Scene | str]]]] = {
+_SCENES: dict[str, Callable[[Recording], Iterator[tuple[str, Scene | Heard | str]]]] = {
     "bluesky": _bluesky,
     "discourse": _discourse,
     "facebook": _facebook,

@@ -12,8 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-from recordings import PLATFORMS, SECRET, Recording, Said, Scene, recordings, scenes
+from jetstream import jetstream
+from recordings import PLATFORMS, SECRET, Heard, Recording, Said, Scene, recordings, scenes
 
+from connectors.bluesky_stream import BlueskyStream
 from connectors.connector import Refused, Unavailable
 from connectors.post import Batch
 
@@ -44,14 +46,38 @@ def _table(folder: Path, site: Any, answer: Any, http: httpx.Client) -> Iterator
     for recording in recordings(folder, site.url):
         yield f"{recording.name}: {recording.situation}"
         for what, scene in scenes(recording):
-            is_met = isinstance(scene, Scene)
-            made = _made(recording, scene, site, answer, http) if is_met else f"not met: {scene}"
-            yield f"    {what}: {made}"
+            yield f"    {what}: {_outcome(recording, scene, site, answer, http)}"
 
 
-def _made(recording: Recording, scene: Scene, site: Any, answer: Any, http: httpx.Client) -> str:
-    """What the connector makes of it."""
+def _outcome(
+    recording: Recording, scene: Scene | Heard | str, site: Any, answer: Any, http: httpx.Client
+) -> str:
+    """What comes of one recorded answer."""
+    if isinstance(scene, str):
+        return f"not met: {scene}"
+    try:
+        batch = _heard(scene, http) if isinstance(scene, Heard) else _read(scene, site, answer, http)
+    except (Unavailable, Refused) as error:
+        failed = error
+    else:
+        _hold(recording, batch)
+        return _counted(batch)
+    assert SECRET not in failed.reason
+    assert failed.reason.endswith("."), failed.reason
+    return f"{failed.state}, {'tried again' if isinstance(failed, Unavailable) else 'for a person'}"
 
+
+def _heard(heard: Heard, http: httpx.Client) -> Batch:
+    with jetstream() as server:
+        server.say(*heard.events)
+        batches: list[Batch] = []
+        source = BlueskyStream(name="S", platform="bluesky_stream", servers=(server.url,))
+        source.listen(http, None, batches.append, lambda: bool(batches))
+    (batch,) = batches
+    return batch
+
+
+def _read(scene: Scene, site: Any, answer: Any, http: httpx.Client) -> Batch:
     once = dict(scene.once)
 
     def say(answers: dict[str, Said]) -> None:
@@ -67,16 +93,7 @@ def _made(recording: Recording, scene: Scene, site: Any, answer: Any, http: http
         say({**scene.answers, **scene.earlier})
         cursor = scene.source.fetch(http, None).cursor
     say(dict(scene.answers))
-    try:
-        batch = scene.source.fetch(http, cursor)
-    except (Unavailable, Refused) as error:
-        failed = error
-    else:
-        _hold(recording, batch)
-        return _outcome(batch)
-    assert SECRET not in failed.reason
-    assert failed.reason.endswith("."), failed.reason
-    return f"{failed.state}, {'tried again' if isinstance(failed, Unavailable) else 'for a person'}"
+    return scene.source.fetch(http, cursor)
 
 
 def _hold(recording: Recording, batch: Batch) -> None:
@@ -95,7 +112,7 @@ def _hold(recording: Recording, batch: Batch) -> None:
     assert SECRET not in f"{batch!r}"
 
 
-def _outcome(batch: Batch) -> str:
+def _counted(batch: Batch) -> str:
     told = [str(batch.state), f"{len(batch.posts)} posts"]
     told += [f"{len(batch.gone)} gone"] if batch.gone else []
     told += [] if batch.complete else ["more waits"]
