@@ -198,6 +198,7 @@ class _Ear:
         self._silence = silence.total_seconds()
         self._gathered = _Gathered(again=False)
         self._heard = monotonic()
+        self._ahead = 0
 
     def follow(self, http: httpx.Client, server: str) -> None:
         """Listen until it is time to stop; raises Unavailable or Refused when the line does not hold."""
@@ -206,6 +207,7 @@ class _Ear:
             return
         start = self._start(edge)
         self._gathered = _Gathered(again=self._cursor is not None)
+        self._ahead = 0
         with open_line(http, _address(server, start), LARGEST) as line:
             self._heard = monotonic()
             while not self._stop():
@@ -216,6 +218,8 @@ class _Ear:
                     self._hand_over(edge)
                 if monotonic() - self._heard > self._silence:
                     raise _silent(server)
+                if self._ahead > MOST_EVENTS:
+                    raise Unavailable(f"{host_of(server)} has set its clock: it is asked anew.", State.BEHIND)
 
     def _edge(self, http: httpx.Client, server: str) -> _Edge | None:
         """What time it is there: asked before we go back in its past; None when it is time to stop."""
@@ -241,8 +245,10 @@ class _Ear:
     def _hear(self, message: bytes, edge: _Edge) -> None:
         """Take in one message."""
         event = _read(message)
-        # A time that has not come yet says nothing of how far we are.
-        time_us = event.time_us if event is not None and event.time_us <= edge.now + _us(LAG) else 0
+        time_us = 0 if event is None else event.time_us
+        if time_us > edge.now + _us(LAG):
+            # A time that has not come yet says nothing of how far we are.
+            time_us, self._ahead = 0, self._ahead + 1
         if self._gathered.again and self._cursor is not None and time_us > self._cursor.time_us:
             self._hand_over(edge)
             self._gathered.again = False

@@ -330,6 +330,23 @@ def test_a_cursor_of_another_kind_begins_anew(before: str, http: httpx.Client, s
     assert len(listen(http, stream(server.url), before).texts) == 1
 
 
+def test_a_server_that_sets_its_clock_is_asked_anew_what_time_it_is(
+    http: httpx.Client, server: Jetstream
+) -> None:
+    server.say(commit(NOW - SECOND, "before"))
+    later, told = NOW + 2 * HOUR, threading.Event()
+
+    def caught_up(heard: Heard) -> bool:
+        if heard and not told.is_set():
+            told.set()
+            server.say(*(commit(later + n, str(n)) for n in range(MOST_EVENTS + 1)))
+        return bool(heard) and heard.at == later + MOST_EVENTS
+
+    heard = listen(http, stream(server.url, server.url), until=caught_up)
+
+    assert heard.at == later + MOST_EVENTS
+
+
 def test_a_line_that_is_cut_loses_nothing_and_the_next_server_is_listened_to(http: httpx.Client) -> None:
     with jetstream(cut_after=3) as first, jetstream() as second:
         events = [commit(NOW - (20 - n) * SECOND, str(n)) for n in range(10)]
