@@ -809,7 +809,7 @@ def _problem(page: Page, answer: Mapping[str, Any]) -> Unavailable | Refused:
             State.RATE_LIMITED,
             LONGEST_WAIT,
         )
-    if page.status == codes.TOO_MANY_REQUESTS or "rate-limit-exceeded" in said:
+    if page.status == codes.TOO_MANY_REQUESTS or "rate-limit-exceeded" in said or retry_after(page.headers):
         return _too_often(page)
     if any(not _TIMES.isdisjoint(_thing(one.get("parameters"))) for one in problems):
         return _Stale(f"{where} does not know the place where we stopped. We will try again.", State.BEHIND)
@@ -817,8 +817,7 @@ def _problem(page: Page, answer: Mapping[str, Any]) -> Unavailable | Refused:
         if page.status in statuses or not said.isdisjoint(words):
             return Refused(f"{where} {sentence}", state)
     if page.status >= codes.INTERNAL_SERVER_ERROR:
-        wait = retry_after(page.headers)
-        return Unavailable(f"{where} has a fault of its own. We will try again.", State.BEHIND, wait)
+        return Unavailable(f"{where} has a fault of its own. We will try again.", State.BEHIND)
     return _strange(page.url, "an error")
 
 

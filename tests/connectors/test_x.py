@@ -659,7 +659,7 @@ FAILURES = [
     (429, {}, b"<html>Slow down</html>", State.RATE_LIMITED, None),
     (429, RESET, problem("usage-capped", "UsageCapExceeded"), State.RATE_LIMITED, timedelta(days=1)),
     (500, {}, b"<html>oops</html>", State.BEHIND, None),
-    (503, {"retry-after": "30"}, problem("x", "Service Unavailable"), State.BEHIND, timedelta(seconds=30)),
+    (503, {"retry-after": "30"}, problem("x", "Unavailable"), State.RATE_LIMITED, timedelta(seconds=30)),
     (200, {}, b"", State.PARSE_ERROR, None),
     (200, {}, b"<!doctype html><html><p>An app</p></html>", State.PARSE_ERROR, None),
     (200, {}, b'{"data": [{"id": "1", "text": "cut', State.PARSE_ERROR, None),
