@@ -22,7 +22,9 @@ from time import monotonic
 import pytest
 from villages import CONFIG, PLATFORMS, Fault, Village, served
 
+from connectors.connector import Connector
 from connectors.post import State
+from connectors.registry import PLATFORMS as REGISTERED
 
 WORKER = Path(__file__).parents[1] / "polling.py"
 STEP = timedelta(hours=7)
@@ -193,6 +195,12 @@ def _go_on(village: Village, chance: random.Random) -> None:
     count = chance.choice((0, 1, 2, 3, 4, 5, 6, chance.randrange(40, 130)))
     for left in range(count, 0, -1):
         village.say(chance.choice((SCHOOL, OTHER)), timedelta(minutes=left))
+
+
+def test_every_platform_that_is_polled_over_http_has_a_village() -> None:
+    polled = {one.name for one in REGISTERED if issubclass(one.connector, Connector)}
+
+    assert PLATFORMS.keys() == polled - {"mailbox", "csv"}
 
 
 @pytest.mark.soak
