@@ -106,8 +106,9 @@ class Alert:
 
 _SPEAKS = (Reason.RULE, Reason.THRESHOLD, Reason.HEAD, Reason.FLOOR, Reason.UNREAD_LANGUAGE, Reason.UNJUDGED)
 _READ = frozenset({"en", "cy"})
-_UNREAD = "safeguarding.unread_language"
-_UNJUDGED = "safeguarding.could_not_be_judged"
+# Of no head: they find nothing in a text, so they must not name one where it may not be looked for.
+_UNREAD = "unread.language"
+_UNJUDGED = "unread.not_judged"
 _SURE = 0.75
 _EXAMINED = 20_000  # characters: a time or place further down says nothing about the threat at the top
 

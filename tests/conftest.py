@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _real_connect = socket.socket.connect
+
+# How long an example takes is the machine's affair: a busy one must not fail a test.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def _only_loopback(self: socket.socket, address: object) -> None:

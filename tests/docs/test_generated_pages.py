@@ -16,12 +16,14 @@ from monitor.playbook import Play, Role
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
 HEARS = {Role.DSL: "DSL", Role.DPO: "DPO", Role.HR: "HR"}
-HEADS: dict[Head | None, str] = {
+SECTIONS = {
     Head.ABUSE: "Abuse",
     Head.SAFEGUARDING: "Safeguarding",
     Head.REPUTATIONAL: "Reputation",
-    None: "Lawful criticism",
+    "unread": "Not read",
+    "none": "Lawful criticism",
 }
+"""What the keys of the plays begin with, and what people call that."""
 
 
 def assert_fresh(page: Path, made: str) -> None:
@@ -89,9 +91,8 @@ def row(key: str, play: Play) -> str:
 
 def playbook_page() -> Iterator[str]:
     plays = read_playbook().plays
-    for head, title in HEADS.items():
+    for prefix, title in SECTIONS.items():
         heading = "| what | severity | alerts at | floor | who hears | what to do first |\n"
-        prefix = head.value if head else "none"
         rows = [row(key, play) for key, play in plays.items() if key.partition(".")[0] == prefix]
         yield f"## {title}\n\n{heading}| --- | --- | --- | --- | --- | --- |\n{''.join(rows)}"
 

@@ -82,7 +82,7 @@ def test_what_was_never_tried_is_said(platform: Platform) -> None:
     if "Never tried on real answers" in platform.limits:
         assert "**Not checked:** anything on" in text
     if platform.terms.keep:
-        assert f"`{platform.terms.keep.days}d` or less" in text
+        assert f"within {platform.terms.keep.days} days" in text
     year = platform.terms.checked[:4]
     if year and "Meta's, as for" not in text:
         assert year in text.partition("\n**Terms")[2].partition("\n**Not checked")[0]

@@ -412,7 +412,7 @@ def test_an_unread_language_never_silences_what_was_found() -> None:
 
 
 def test_a_school_may_switch_the_call_for_readers_off() -> None:
-    off = make_policy(PLAYBOOK, {"safeguarding.unread_language": Change(enabled=False)}, {})
+    off = make_policy(PLAYBOOK, {"unread.language": Change(enabled=False)}, {})
 
     assert not judge(saying(POLISH), verdict(language="pl"), off, AT).alert
 

@@ -213,7 +213,7 @@ def test_a_post_that_cannot_be_judged_is_for_a_person_to_see_and_stops_no_other(
 
     assert (found.state, found.mentions) == (State.OK, 200)
     (blind,) = [alert for alert in world.alerts if alert.reason is Reason.UNJUDGED]
-    assert (blind.severity, blind.subcategory) == (Severity.MEDIUM, "safeguarding.could_not_be_judged")
+    assert (blind.severity, blind.subcategory) == (Severity.MEDIUM, "unread.not_judged")
     assert blind.urls == ("http://127.0.0.1:9/wall/101",)
     assert {alert.reason for alert in world.alerts} == {Reason.THRESHOLD, Reason.UNJUDGED}
     ((_, what, why),) = world.app.store.journal.troubles(MORNING)

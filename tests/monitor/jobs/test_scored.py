@@ -1,20 +1,27 @@
 """A source that is scored for some heads only: nothing of the others reaches anybody, or is kept."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pytest
 from fakes import PostOffice, threat
 from sqlalchemy import select
 
+from classifiers.rules import Rules
+from classifiers.verdict import Classifier, Passage, Verdict
 from monitor.store.tables import alerts, judgements, mentions
 
 LIMITED = "every: 15m, scores: [abuse, reputational]}]"
 TWO = LIMITED[:-1] + ', {name: Open, platform: feed, url: "http://127.0.0.1:9/open"}]'
 GRAVE = "My friend from Harrowby Green has just messaged that she wants to end her life tonight."
 BOTH = f"{threat(1)}. {GRAVE}"
+POLISH = (
+    "Mój syn nie chce już chodzić do Harrowby Green Primary School, codziennie wraca do domu z płaczem "
+    "i boi się starszych chłopców"
+)
 TELLING = ("self_harm", "Self-harm", "suicide")
 """Words that only a finding of that head brings; the texts above hold none of them."""
 
@@ -137,3 +144,35 @@ def test_media_stay_locked_where_an_alert_is_made(limited: Any) -> None:
     (alert,) = limited.alerts
     assert alert.media_lock
     assert "'safeguarding." not in kept(limited)
+
+
+@dataclass(frozen=True)
+class Choking:
+    """A classifier that fails on one word."""
+
+    judges: Classifier
+
+    @property
+    def by(self) -> str:
+        """Who judges the rest."""
+        return self.judges.by
+
+    def classify(self, passages: Sequence[Passage]) -> list[Verdict]:
+        """Fail, or judge."""
+        if any("zanzibar" in passage.text for passage in passages):
+            raise ValueError("it cannot be read")
+        return self.judges.classify(passages)
+
+
+def test_an_alert_of_what_nobody_could_read_or_judge_names_no_head(limited: Any, office: PostOffice) -> None:
+    limited.app = replace(limited.app, poll=replace(limited.app.poll, classifier=Choking(Rules())))
+    limited.wall.pin(POLISH)
+    limited.wall.pin("Harrowby Green zanzibar")
+
+    limited.read()
+
+    assert [alert.subcategories for alert in limited.alerts] == [("unread.language",), ("unread.not_judged",)]
+    everything = kept(limited) + told(limited, office)
+    for kind in ("Unread: written in a language that is not read here", "Unread: could not be judged here"):
+        assert kind in everything
+    assert not re.search(r"safeguarding\.\w|Safeguarding:", everything)
