@@ -29,7 +29,7 @@ def test_every_folder_of_recordings_has_its_table(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_every_recording_comes_to_what_its_table_says(
     platform: str, shared: Path, site: Any, answer: Any, http: httpx.Client
 ) -> None:
