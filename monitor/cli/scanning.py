@@ -2,19 +2,23 @@
 
 import logging
 import os
+import re
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, local
 from time import monotonic
 from typing import Annotated
 
+import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 from rich.table import Table
 
 from connectors.post import State
+from connectors.reading import spoken
 from monitor.app import App, rebuild, start
 from monitor.cli.terminal import (
     DEFAULT_CONFIG,
@@ -44,6 +48,27 @@ log = logging.getLogger("monitor")
 READERS = 4
 LISTENING = 300.0
 """Seconds for which a stream is listened to at most; what waits there still is heard the next time."""
+_ADDRESS = re.compile(r"https?://[^\s\"\\]+")
+
+
+class _Meter(local):
+    """How many requests the thread has sent that looks at it; each redirect and each new try is one."""
+
+    sent = 0
+
+    def note(self, request: httpx.Request) -> None:  # noqa: ARG002  # what httpx hands to a hook
+        """One more."""
+        self.sent += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Scanned:
+    """What one reading did; `before` and `after` are the cursors."""
+
+    polled: Polled
+    requests: int
+    before: str | None
+    after: str | None
 
 
 class _Harmless(logging.Formatter):
@@ -64,18 +89,19 @@ def scan(
     _log_to_standard_error(logging.WARNING)
     with opened(config, start) as app:
         names = _chosen(app, source)
-        polled = [found for found in _poll_all(app, names) if found is not None]
+        scanned = [found for found in _scan_all(app, names) if found is not None]
         _finish(app)
         if as_json:
-            for found in polled:
+            for found in scanned:
                 print_json(_as_json(found))
         else:
-            out.print(_table(polled))
+            out.print(_table([found.polled for found in scanned]))
+            say(f"{count(sum(found.requests for found in scanned), 'request')} made.")
             say(f"Judged by {app.poll.classifier.by}.")
         outage = app.store.journal.outage()
         if outage is not None:
             remark(f"The model is out: the rules judge alone. {clean(outage.reason, 800)}")
-        if outage or any(found.state not in {State.OK, State.BEHIND} for found in polled):
+        if outage or any(found.polled.state not in {State.OK, State.BEHIND} for found in scanned):
             raise typer.Exit(NEEDS_A_PERSON)
 
 
@@ -87,17 +113,29 @@ def _chosen(app: App, wanted: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(wanted)) if wanted else known
 
 
-def _poll_all(app: App, names: Sequence[str]) -> Iterator[Polled | None]:
-    """Poll a few sources at a time, saying how far it is: a bar for a person, a line a source otherwise."""
+def _scan_all(app: App, names: Sequence[str]) -> Iterator[_Scanned | None]:
+    """Read a few sources at a time, saying how far it is: a bar for a person, a line a source otherwise."""
+    meter = _Meter()
+    app.http.event_hooks = {"request": [meter.note]}
     with progress(BarColumn(), MofNCompleteColumn()) as bar, ThreadPoolExecutor(READERS) as pool:
         task = bar.add_task("Reading sources …", total=len(names))
-        running = {pool.submit(_read_once, app, name): name for name in names}
+        running = {pool.submit(_scan_one, app, name, meter): name for name in names}
         for done in as_completed(running):
             bar.advance(task)
-            found = _outcome(done, running[done])
+            found = done.result()
             if not err.is_terminal:
-                remark(f"{running[done]}: {found.state if found else 'read by another worker just now'}")
+                state = found.polled.state if found else "read by another worker just now"
+                remark(f"{running[done]}: {state}")
             yield found
+
+
+def _scan_one(app: App, name: str, meter: _Meter) -> _Scanned | None:
+    """Read a source, in one thread from its first request to its last, and see how far that took us."""
+    before, sent = app.store.sources.cursor(name), meter.sent
+    polled = _read_surely(app, name)
+    if polled is None:
+        return None
+    return _Scanned(polled, meter.sent - sent, before, app.store.sources.cursor(name))
 
 
 def _read_once(app: App, name: str) -> Polled | None:
@@ -108,9 +146,9 @@ def _read_once(app: App, name: str) -> Polled | None:
     return app.listen_to(name, lambda: monotonic() > until, early=True, once=True)
 
 
-def _outcome(done: Future[Polled | None], source: str) -> Polled | None:
+def _read_surely(app: App, source: str) -> Polled | None:
     try:
-        return done.result()
+        return _read_once(app, source)
     except Exception as error:  # noqa: BLE001  # recorded at the source by App.poll_source
         # One bad source never stops the others; it is recorded at the source and told here.
         said = f"the monitor itself failed: {in_words(error)}"
@@ -130,7 +168,8 @@ def _finish(app: App) -> None:
             pass
 
 
-def _as_json(found: Polled) -> dict[str, object]:
+def _as_json(scanned: _Scanned) -> dict[str, object]:
+    found = scanned.polled
     return {
         "source": found.source,
         "state": found.state.value,
@@ -141,7 +180,15 @@ def _as_json(found: Polled) -> dict[str, object]:
         "alerts": list(found.recorded.new),
         "joined": list(found.recorded.joined),
         "raised": list(found.recorded.raised),
+        "requests": scanned.requests,
+        "cursor_before": _shown(scanned.before),
+        "cursor_after": _shown(scanned.after),
     }
+
+
+def _shown(cursor: str | None) -> str | None:
+    """A cursor for people: what stands behind the question mark of an address may be a key."""
+    return None if cursor is None else _ADDRESS.sub(lambda found: spoken(found[0]), cursor)
 
 
 def _table(polled: Sequence[Polled]) -> Table:

@@ -145,6 +145,12 @@ class Sources:
                 )
             )
 
+    def cursor(self, source: str) -> str | None:
+        """How far the source is read, in its connector's own words; None where reading has not begun."""
+        with self._database.reading() as connection:
+            chosen = select(tables.sources.c.cursor).where(tables.sources.c.name == source)
+            return connection.scalars(chosen).one_or_none()
+
     def hold_host(self, host: str, until: datetime) -> None:
         """Leave every source of this host alone until then."""
         with self._database.writing() as connection:

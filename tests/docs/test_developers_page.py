@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,11 +18,14 @@ from typer.testing import CliRunner
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import State
 from monitor.cli.main import cli
+from monitor.demo.neighbourhood import serve
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "developer.md").read_text(encoding="utf-8")
 CODE = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[0]
-CLASSIFIED, MATCHED = (json.loads(block) for block in re.findall(r"^```json\n(.*?)\n```", PAGE, re.MULTILINE))
+CLASSIFIED, MATCHED, SCANNED = (
+    json.loads(block) for block in re.findall(r"^```json\n(.*?)\n```", PAGE, re.MULTILINE)
+)
 LIST = [
     {
         "id": 7,
@@ -139,12 +143,24 @@ def test_what_match_prints_is_as_the_page_says(monkeypatch: pytest.MonkeyPatch, 
     assert list(found["matches"][0]) == list(MATCHED["matches"][0])
 
 
+def test_what_scan_prints_is_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DEMO_OUTPUT", str(tmp_path))
+    with serve(datetime.now(UTC)) as site:
+        monkeypatch.setenv("DEMO_SITE", site)
+        found = printed("scan", "--source", "Community Board", typed="", config=ROOT / "config" / "demo.yaml")
+
+    assert shape(found) == shape(SCANNED)
+    assert [state for state in State if f"`{state}`" not in PAGE] == []
+
+
 def test_every_key_has_its_row() -> None:
     json_section = PAGE.partition("\n## JSON\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", json_section, re.MULTILINE)
     told = [key for row in rows for key in re.findall(r"`(\w+)`", row)]
 
-    assert told == [*CLASSIFIED, *MATCHED, *MATCHED["matches"][0]]
+    assert told == [*CLASSIFIED, *MATCHED, *MATCHED["matches"][0], *SCANNED]
 
 
 def test_every_file_that_the_page_names_is_there() -> None:
