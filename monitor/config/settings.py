@@ -10,7 +10,7 @@ import httpx
 from pydantic import BaseModel, Field, PrivateAttr, TypeAdapter
 
 from classifiers.registry import ClassifierChoice
-from classifiers.taxonomy import TAXONOMY, Head
+from classifiers.taxonomy import Head
 from connectors.registry import ALL_THREE, PLATFORMS, Source
 from monitor.config import advice
 from monitor.config.playbook import read_playbook
@@ -36,7 +36,8 @@ from monitor.notices import Recipient
 from monitor.playbook import Change, Contact, Policy, make_policy
 from monitor.store.forgetting import Retention
 
-Kind = Annotated[str, Field(json_schema_extra={"enum": sorted([*(head.value for head in Head), *TAXONOMY])})]
+_KINDS = sorted([*(head.value for head in Head), *read_playbook().plays])
+Kind = Annotated[str, Field(json_schema_extra={"enum": _KINDS})]
 _TERMS = {platform.connector: platform.terms for platform in PLATFORMS}
 _SHIPPED: ClassifierChoice = TypeAdapter(ClassifierChoice).validate_python({"use": "shipped"})
 ContactKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]

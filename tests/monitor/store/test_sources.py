@@ -21,6 +21,7 @@ def coverage_of(store: Store, source: str) -> Coverage:
 
 def test_a_new_source_is_due_at_once_and_has_been_read_by_nobody(store: Store) -> None:
     assert store.sources.due(AT) == ["forum", "paper"]
+    assert store.sources.cursor("paper") is None
     coverage = coverage_of(store, "paper")
     assert (coverage.state, coverage.last_ok_at, coverage.every) == (
         State.BEHIND,
@@ -67,6 +68,7 @@ def test_a_failed_poll_starts_again_where_the_last_good_one_ended(store: Store) 
     again = store.sources.claim("paper", "worker", AT + MINUTE, AT + LEASE)
     assert again is not None
     assert (again.cursor, again.failures) == ("good", 1)
+    assert store.sources.cursor("paper") == "good"
 
 
 def test_a_state_is_known_since_it_began(store: Store) -> None:
