@@ -26,7 +26,9 @@ from classifiers.verdict import Verdict
 
 # False alarms that are allowed: fewer than 10 in 1,000 ordinary posts, about 100 in 1,000 hard negatives.
 _ORDINARY, _HARD = 0.0096, 0.105
-_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.01)
+_NEVER = 1.01
+_GRID = (*(twentieths / 20 for twentieths in range(2, 20)), _NEVER)  # of kinds
+_COARSE = (0.6, 0.7, 0.8, 0.85, 0.9, 0.95, _NEVER)  # of heads
 Truth = NDArray[numpy.bool_]
 Scores = NDArray[numpy.float64]
 
@@ -78,24 +80,26 @@ def choose(posts: Sequence[Labelled], verdicts: Sequence[Verdict], fired: Sequen
     ordinary = ~positive & ~hard
     ruled = numpy.array(fired)
     best: Choice | None = None
-    for floor, other, *at in product(_GRID, _GRID, _GRID, _GRID, _GRID):
+    for floor, other in product(_GRID, _GRID):
         speaks = ruled | (grave >= floor) | (light >= other)
         if speaks[ordinary].mean() > _ORDINARY or speaks[hard].mean() > _HARD:
             continue
-        for head, score in zip(heads, at, strict=True):
-            speaks = speaks | (head >= score)
-        choice = Choice(
-            heads=(at[0], at[1], at[2]),
-            floor=floor,
-            other=other,
-            critical_recall=float(speaks[critical].mean()),
-            other_recall=float(speaks[positive & ~critical].mean()),
-            ordinary=float(speaks[ordinary].mean()),
-            hard=float(speaks[hard].mean()),
-        )
-        within = choice.ordinary <= _ORDINARY and choice.hard <= _HARD
-        if within and (best is None or _merit(choice) > _merit(best)):
-            best = choice
+        for at in product(_COARSE, _COARSE, _COARSE):
+            said = speaks
+            for head, score in zip(heads, at, strict=True):
+                said = said | (head >= score)
+            choice = Choice(
+                heads=at,
+                floor=floor,
+                other=other,
+                critical_recall=float(said[critical].mean()),
+                other_recall=float(said[positive & ~critical].mean()),
+                ordinary=float(said[ordinary].mean()),
+                hard=float(said[hard].mean()),
+            )
+            within = choice.ordinary <= _ORDINARY and choice.hard <= _HARD
+            if within and (best is None or _merit(choice) > _merit(best)):
+                best = choice
     if best is None:
         raise SystemExit("No choice keeps false alarms within the bounds: the model is not good enough.")
     return best
