@@ -108,7 +108,7 @@ MISTAKES = {
         [
             "line 8: sources[0].evry: there is no such option. Did you mean 'every'? The options here "
             "are name, every,"
-            " official, platform, url."
+            " official, scores, platform, url."
         ],
     ),
     "a section misspelt": (
