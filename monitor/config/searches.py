@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import ValidationError
 
@@ -20,20 +20,16 @@ from monitor.mentions.school import School, site_parts
 
 _SEARCHED = {platform.name: platform.connector.searched for platform in PLATFORMS}
 _ADDRESS = "url"
-_ASKED_IN_ADDRESS = frozenset(
-    ["q", "query", "search", "search_query", "searchterm", "s", "keywords", "author"]
-)
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _EITHER = re.compile(r"\bOR\b|\|")
-_LEFT_OUT = re.compile(r"(?:^|(?<=[\s(]))(?:-(?!\s)|NOT\s+)(?:\"[^\"]*\"|[^\s)]*)")
-_OPERATOR = re.compile(r"(?<!\w)([a-z_-]{2,20}):(?!//)\s*\"?([^\s\")]*)", re.I)
-_HANDLE = re.compile(r"(?:(?<![\w.])@|(?<!\w)/?u(?:ser)?/)([\w.-]*\w)", re.I)
-_BY_PERSON = frozenset(
-    ["from", "to", "author", "user", "username", "by", "mention", "mentions", "retweets-of"]
+# A minus or NOT leaves out a whole group or phrase: -(one two), -title:"one two".
+_LEFT_OUT = re.compile(
+    r"(?:^|(?<=[\s(]))(?:[-!](?!\s)|NOT\s+)(?:\"[^\"]*\"?|\((?:[^()]|\([^()]*\))*\)?|[^\s)\"(])*"
 )
-_BY_FRIENDS = frozenset(["follows", "followers", "followed-by", "following", "friends", "list"])
-_BY_GROUND = frozenset(["near", "within", "geocode", "geo", "point-radius", "bounding-box", "place"])
+_OPERATOR = re.compile(r"(?<!\w)([a-z_-]{2,20}):(?!//)\s*\"?([^\s\")]*)", re.I)
+_HANDLE = re.compile(r"(?:(?<![\w.])[@＠]|(?<!\w)/?u(?:ser)?/)([\w.-]*\w)", re.I)
+_FEED_ENDING = re.compile(r"\.(?:rss|atom|xml|json)$", re.I)
 _TITLES = frozenset(["mr", "mrs", "ms", "miss", "mx", "dr", "sir", "dame", "prof", "professor"])
 _NAMED = re.compile(r"[A-Z][^\W\d_]*[a-z]")
 _LONGEST_PHRASE = 6
@@ -44,14 +40,27 @@ def _phrases(written: str) -> frozenset[str]:
     return frozenset(strict(one) for one in written.split(","))
 
 
+_ASKED_IN_ADDRESS = _phrases(
+    "q, query, search, search query, search term, s, keyword, keywords, term, terms, phrase, as q, as oq, "
+    "as epq, author"
+)
+_BY_PERSON = _phrases(
+    "from, to, author, user, username, by, mention, mentions, retweets of, did, bio, bio name, "
+    "assigned, creator"
+)
+_BY_FRIENDS = _phrases("follows, followers, followed by, following, friends, list, group")
+_BY_GROUND = _phrases(
+    "near, within, geocode, geo, point radius, bounding box, place, place country, bio location"
+)
 # What DOMAIN.md 4.4 shuts out of searches: unions, protest, the inspectorate, faith, origin and love.
 _FORBIDDEN = _phrases(
     "neu, nasuwt, nut, unison, gmb, naht, ascl, ucu, eis, ssta, tuc, unite the union, education union, "
-    "teachers union, trade union, union, unions, unionist, strike, strikes, striking, picket, pickets, "
-    "picketing, walkout, protest, protests, protester, protesters, protesting, demonstration, "
-    "demonstrations, demonstrators, rally, boycott, petition, black lives matter, blm, extinction "
-    "rebellion, just stop oil, palestine action, free palestine, fridays for future, stop the war, "
-    "ofsted, estyn, christian, christians, catholic, catholics, protestant, protestants, muslim, muslims, "
+    "teachers union, trade union, union, unions, unionist, unionists, strike, strikes, strikers, striking, "
+    "picket, pickets, picketing, walkout, protest, protests, protester, protesters, protesting, "
+    "demonstration, demonstrations, demonstrators, rally, boycott, petition, black lives matter, blm, "
+    "extinction rebellion, just stop oil, palestine action, free palestine, fridays for future, "
+    "stop the war, ofsted, estyn, christian, christians, catholic, catholics, protestant, protestants, "
+    "muslim, muslims, "
     "islam, islamic, islamist, mosque, jew, jews, jewish, judaism, synagogue, hindu, hindus, hinduism, "
     "sikh, sikhs, sikhism, buddhist, buddhists, atheist, atheists, religion, religious, hijab, niqab, burka, "
     "gypsy, gypsies, traveller, travellers, roma, romani, black, blacks, white, whites, asian, asians, "
@@ -129,16 +138,18 @@ def _terms(data: Any) -> Iterator[tuple[Trail, str]]:
 
 
 def _asked_by(address: str) -> list[str]:
-    """What an address of a feed or page asks a search for, if it is one."""
+    """What an address of a feed or page asks a search for, if it is one, and whose posts it shows."""
     try:
-        asked = parse_qsl(urlsplit(address).query, max_num_fields=100)
-    except ValueError:
+        parts = urlsplit(address)
+    except ValueError:  # said already, where every option is checked
         return []
-    return [
-        f"author:{word}" if name.lower() == "author" else word
-        for name, word in asked
-        if name.lower() in _ASKED_IN_ADDRESS
+    people = _HANDLE.findall(_FEED_ENDING.sub("", unquote(parts.path)))
+    words = [
+        f"author:{word}" if strict(name) == "author" else word
+        for name, word in parse_qsl(parts.query)
+        if strict(name) in _ASKED_IN_ADDRESS
     ]
+    return [*(f"author:{name}" for name in people), *words]
 
 
 def _items(data: Any, key: str) -> Sequence[Any]:
@@ -188,7 +199,7 @@ def _own_types(name: str) -> Iterator[str]:
 def _refusal(term: str, names: _Names) -> str:
     """Why this may not be searched for; empty where it may."""
     for operator, value in _OPERATOR.findall(term):
-        kind = operator.lower().replace("_", "-")
+        kind = strict(operator)
         if kind in _BY_PERSON and strict(value) not in names.handles:
             return _PERSON
         if kind in _BY_FRIENDS or kind in _BY_GROUND:
@@ -206,8 +217,8 @@ def _refusal_of_words(term: str, names: _Names) -> str:
     term, has_site = _without_sites(term, names.hosts)
     words = [part for word in _WORD.findall(term) for part in _CAMEL.split(word)]
     letters = [strict(word) for word in words]
-    ours = _ours(letters, names)
-    others = [letter if number not in ours else "" for number, letter in enumerate(letters)]
+    ours, called = _ours(letters, names)
+    others = [letter if number not in called else "" for number, letter in enumerate(letters)]
     for start, end, run in _runs(others):
         if run in _FORBIDDEN:
             return _FORBIDDEN_WORD.format(" ".join(words[start:end]))
@@ -215,8 +226,8 @@ def _refusal_of_words(term: str, names: _Names) -> str:
         return _TITLED
     if not (has_site or ours):
         return _NAME_THE_SCHOOL
-    before = words[: min(ours, default=len(words))]
-    return _NAME_FIRST if _has_two_names(before) else ""
+    before = range(min(ours, default=len(words)))
+    return _NAME_FIRST if _has_two_names(["" if one in called else words[one] for one in before]) else ""
 
 
 def _without_sites(term: str, hosts: Collection[str]) -> tuple[str, bool]:
@@ -238,20 +249,28 @@ def _runs(letters: Sequence[str]) -> Iterator[tuple[int, int, str]]:
             yield start, end, "".join(letters[start:end])
 
 
-def _ours(letters: Sequence[str], names: _Names) -> frozenset[int]:
-    """Which of the words belong to a name of the school; a name counts only where it is whole words."""
-    longest = len(letters)
-    found = set[int]()
-    for start in range(longest):
+def _ours(letters: Sequence[str], names: _Names) -> tuple[frozenset[int], frozenset[int]]:
+    """Which of the words name the school, and which stand in anything that it or its place is called.
+
+    A name counts only where it is whole words. Black Horse Hill may be only a place, yet asks for nobody's
+    origin.
+    """
+    longest = max(map(len, (*names.wholly, *names.partly, *names.beside)), default=0)
+    ours, called = set[int](), set[int]()
+    for start in range(len(letters)):
         run = ""
-        for end in range(start, longest):
+        for end in range(start, len(letters)):
             run += letters[end]
-            if run in names.wholly:
-                found |= _with_company(letters, start, end + 1, names)
-            elif run in names.partly:
+            if len(run) > longest:
+                break
+            if run in names.wholly or run in names.partly:
                 company = _with_company(letters, start, end + 1, names)
-                found |= company if len(company) > end + 1 - start else set()
-    return frozenset(found)
+                called |= company
+                if run in names.wholly or len(company) > end + 1 - start:
+                    ours |= company
+            elif run in names.beside:
+                called.update(range(start, end + 1))
+    return frozenset(ours), frozenset(called)
 
 
 def _with_company(letters: Sequence[str], start: int, end: int, names: _Names) -> set[int]:
