@@ -25,7 +25,7 @@ from connectors.websocket import open_line
 
 COLLECTION = "app.bsky.feed.post"
 LARGEST = 1_500_000
-"""Bytes of one event; a post has at most 3,000 of text."""
+"""Bytes of one event, a larger one is passed over; a post has at most 3,000 of text."""
 MOST_EVENTS = 1_000
 """How many events are handed over at once."""
 SPAN = 1.0
@@ -211,10 +211,16 @@ class _Ear:
         with open_line(http, _address(server, start), LARGEST) as line:
             self._heard = monotonic()
             while not self._stop():
-                for message in line.receive(WAIT):
+                try:
+                    messages = line.receive(WAIT)
+                except Unavailable:
+                    # A line that breaks every time before a batch is full would bring nothing for ever.
+                    self._hand_over(edge)
+                    raise
+                for message in messages:
                     self._hear(message, edge)
                 is_time = monotonic() - self._gathered.began > SPAN
-                if self._gathered.events and is_time and not self._stop():
+                if is_time and not self._stop():
                     self._hand_over(edge)
                 if monotonic() - self._heard > self._silence:
                     raise _silent(server)
@@ -274,6 +280,7 @@ class _Ear:
             return
         after = _after(self._cursor, gathered.newest)
         lag = edge.now - after.time_us if after else 0
+        began = monotonic()
         self._on_batch(
             Batch(
                 posts=tuple(gathered.posts),
@@ -289,7 +296,7 @@ class _Ear:
         )
         self._cursor = after
         # While we were thinking, they could not be heard.
-        self._heard = monotonic()
+        self._heard += monotonic() - began
 
 
 def _us(span: timedelta) -> int:

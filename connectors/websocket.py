@@ -24,6 +24,8 @@ PING_SECONDS = 20.0
 """How often we let the other side, and every proxy between, know that we are still there."""
 _HANDSHAKE_SECONDS = 5.0
 _AT_ONCE = 1 << 18
+_MOST = 16
+"""How many times too large a message may be to be passed over; a larger one ends the line."""
 _BROKEN = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 
 
@@ -33,14 +35,16 @@ class Line:
     def __init__(self, stream: Any, url: str, largest: int) -> None:
         self._stream = stream
         self._url = url
-        self._protocol = Protocol(Side.CLIENT, max_size=largest)
+        self._protocol = Protocol(Side.CLIENT, max_size=_MOST * largest)
+        self._largest = largest
         self._begun = bytearray()
         self._pinged = monotonic()
 
     def receive(self, seconds: float) -> list[bytes]:
         """The whole messages that came; none where nothing came for so many seconds.
 
-        Raises Unavailable when the line has ended, or what came is no WebSocket or larger than allowed.
+        One that is larger than allowed comes as an empty one, so that what follows it is heard. Raises
+        Unavailable when the line has ended, or what came is no WebSocket or larger than anything to be borne.
         """
         if self._protocol.state is not Standing.OPEN:
             raise self._ended()
@@ -62,12 +66,9 @@ class Line:
     def _messages(self) -> Iterator[bytes]:
         for frame in self._protocol.events_received():
             if isinstance(frame, Frame) and frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
-                if frame.fin and not self._begun:
-                    yield bytes(frame.data)
-                    continue
                 self._begun += frame.data
                 if frame.fin:
-                    yield bytes(self._begun)
+                    yield bytes(self._begun) if len(self._begun) <= self._largest else b""
                     self._begun.clear()
 
     def hang_up(self) -> None:
@@ -95,7 +96,7 @@ class Line:
 
 @contextmanager
 def open_line(http: httpx.Client, url: str, largest: int) -> Iterator[Line]:
-    """Open a line to a wss: or ws: address; no message may have more than `largest` bytes.
+    """Open a line to a wss: or ws: address; a message of more than `largest` bytes is passed over.
 
     Raises Unavailable or Refused.
     """

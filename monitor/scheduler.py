@@ -65,6 +65,7 @@ class Scheduler:
         self._rebuild = rebuild
         self._seen: Config | ConfigError | None = None
         self._users: Counter[int] = Counter()
+        self._followed: set[str] = set()
         self._lock = Lock()
         self._stop = Event()
         self._hush = Event()
@@ -131,12 +132,23 @@ class Scheduler:
             engine.add_job(partial(self._follow, source), executor="stream")
 
     def _follow(self, source: str) -> None:
-        """Listen until the end, or until other settings are in force."""
+        """Listen until the end, or until other settings are in force; one thread of ours is enough.
+
+        The claim alone does not part two threads of one worker: it runs out when the clock is set forward.
+        """
+        with self._lock:
+            if source in self._followed:
+                return
+            self._followed.add(source)
         hush = self._hush
-        self._do(
-            f"listening to {source}",
-            lambda app: app.listen_to(source, lambda: hush.is_set() or self._stop.is_set()),
-        )
+        try:
+            self._do(
+                f"listening to {source}",
+                lambda app: app.listen_to(source, lambda: hush.is_set() or self._stop.is_set()),
+            )
+        finally:
+            with self._lock:
+                self._followed.discard(source)
 
     @contextmanager
     def _using(self) -> Iterator[App]:
@@ -197,7 +209,9 @@ class Scheduler:
             if abs(moved) > JUMP:
                 log.warning("the clock was set by %d seconds: every job is timed anew", moved)
                 for job in engine.get_jobs():
-                    engine.reschedule_job(job.id, trigger=job.trigger)
+                    # A listening that is about to begin has no next time, and may be gone already.
+                    if isinstance(job.trigger, Every):
+                        engine.reschedule_job(job.id, trigger=job.trigger)
                 offset += moved
 
 

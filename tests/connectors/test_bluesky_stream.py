@@ -258,12 +258,58 @@ def test_an_event_of_a_megabyte_is_read(http: httpx.Client, server: Jetstream) -
     assert len(batch.posts[0].text) == 1_000_000
 
 
-def test_an_event_larger_than_we_asked_for_ends_the_line(http: httpx.Client, server: Jetstream) -> None:
-    server.say(commit(NOW - 2 * SECOND, "a", text="x" * LARGEST), commit(NOW - SECOND, "b"))
+def test_an_event_larger_than_we_asked_for_is_passed_over_alone(
+    http: httpx.Client, server: Jetstream
+) -> None:
+    server.say(
+        commit(NOW - 3 * SECOND, "a"),
+        commit(NOW - 2 * SECOND, "b", text="x" * LARGEST),
+        commit(NOW - SECOND, "c"),
+    )
 
-    error = failing(http, stream(server.url))
+    (batch,) = listen(http, stream(server.url))
 
-    assert error.state is State.PARSE_ERROR
+    assert [post.id for post in batch.posts] == [uri("a"), uri("c")]
+    assert batch.reason == "1 of 3 events could not be read just now."
+
+
+def test_what_came_before_an_event_that_ends_the_line_is_handed_over(
+    http: httpx.Client, server: Jetstream
+) -> None:
+    def send(line: ServerConnection) -> None:
+        line.send(commit(NOW - 2 * SECOND, "a"))
+        # The head of a frame of 2 GB.
+        line.socket.sendall(b"\x81\x7f" + (2 << 30).to_bytes(8) + b"{")
+
+    server.raw = send
+    server.say(commit(NOW - SECOND, "newest"))
+    heard = Heard()
+
+    with pytest.raises(Unavailable) as caught:
+        stream(server.url).listen(http, None, heard.append, lambda: False)
+
+    assert caught.value.state is State.PARSE_ERROR
+    assert (heard.texts, heard.at) == (["Good morning, number a"], NOW - 2 * SECOND)
+
+
+def test_a_server_that_only_says_what_cannot_be_read_counts_as_silent(
+    http: httpx.Client, server: Jetstream
+) -> None:
+    def send(line: ServerConnection) -> None:
+        # Enough that batches are handed over meanwhile, which is not to hear something.
+        while True:
+            line.send("{}")
+            time.sleep(0.01)
+
+    server.raw = send
+    server.say(commit(NOW - SECOND, "a"))
+    heard = Heard()
+    end = time.monotonic() + 20
+
+    with pytest.raises(Unavailable, match="has said nothing"):
+        stream(server.url, silence="3s").listen(http, None, heard.append, lambda: time.monotonic() > end)
+
+    assert heard[0].state is State.PARSE_ERROR
 
 
 def test_many_events_come_in_bounded_batches(http: httpx.Client, server: Jetstream) -> None:
@@ -353,7 +399,9 @@ def test_a_line_that_is_cut_loses_nothing_and_the_next_server_is_listened_to(htt
         first.say(*events)
         second.say(*events)
 
-        heard = listen(http, stream(first.url, second.url))
+        heard = listen(
+            http, stream(first.url, second.url), until=lambda heard: "Good morning, number 9" in heard.texts
+        )
 
         assert second.asked
     assert sorted(set(heard.texts)) == sorted(f"Good morning, number {n}" for n in range(10))

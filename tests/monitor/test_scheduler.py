@@ -27,6 +27,7 @@ from fakes import (
     words,
     write_config,
 )
+from jetstream import NOW, commit, jetstream
 
 from connectors.connector import Connector
 from monitor.app import App, now, rebuild, start
@@ -247,6 +248,43 @@ def test_when_the_clock_is_set_the_worker_goes_on(hours: float, tmp_path: Path, 
                 abs(scheduler._app.store.journal.last_beat() - scheduler._app.now()) < timedelta(minutes=1)
             )
         )
+
+
+def test_when_the_clock_is_set_no_second_thread_listens_to_a_stream(
+    tmp_path: Path, office: PostOffice
+) -> None:
+    """The claim on it has run out then, but whoever holds it still listens."""
+    moved = timedelta()
+    with jetstream() as server:
+        server.say(commit(NOW, "a"))
+        listed = f"{{name: Stream, platform: bluesky_stream, servers: ['{server.url}']}}"
+        path = write_config(tmp_path, mail_to(office.port), **{ONE: f"sources: [{listed}]"})
+        watcher = Watcher(path, {})
+        config = watcher.poll()
+        assert isinstance(config, Config)
+        app = start(config, lambda: now() + moved)
+        scheduler, stop = Scheduler(app, watcher, rebuild), Event()
+        thread = Thread(target=scheduler.run, args=(stop,))
+        thread.start()
+        try:
+            until(lambda: app.store.sources.cursor("Stream"))
+
+            def leap() -> list[str]:
+                nonlocal moved
+                moved += timedelta(hours=1)
+                return app.listen.due()
+
+            until(leap)
+            second = Thread(target=scheduler._follow, args=("Stream",), daemon=True)
+            second.start()
+            second.join(10)
+            is_over, asked = not second.is_alive(), len(server.asked)
+        finally:
+            stop.set()
+            thread.join(30)
+            assert not thread.is_alive()
+
+    assert (is_over, asked) == (True, 2)
 
 
 def test_a_clock_that_leaps_by_years_is_one_tick_and_not_millions() -> None:
