@@ -571,6 +571,8 @@ def test_a_real_connection_reads_and_asks_only_to_read(site: Any, answer: Any) -
     for edge in (TAGGED, RATINGS):
         site.answers[f"/v26.0/{edge}"] = answer(b'{"data": []}', headers={"date": NOW})
 
+    site.answers["/v26.0/debug_token"] = answer(b'{"data": {"expires_at": 0}}')
+
     with httpx.Client(timeout=5) as client:
         batch = source(base_url=site.url).fetch(client, None)
 

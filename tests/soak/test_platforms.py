@@ -32,6 +32,12 @@ STEP = timedelta(hours=7)
 FINE = {State.OK, State.BEHIND}
 ALL_CONCERN = {"google_reviews", "gdelt"}
 """Where everything that is found concerns the school: its own place, and articles whose text is not seen."""
+LENIENT = {
+    ("feed", "half of the data"),
+    ("webpage", "half of the data"),
+    ("webpage", "a page in place of data"),
+}
+"""What is read as far as it goes, as strangers' feeds and pages must be; the rest comes with the next answer."""
 SCHOOL, OTHER = "The gates of Harrowby Green were shut again", "The cake sale was lovely"
 
 
@@ -139,7 +145,9 @@ class Story:
                 break
             except ProcessLookupError:
                 again = True
-        right = FINE if not village.faulty else meant if not spared else meant | FINE
+        if spared or (village.platform, fault) in LENIENT:
+            meant = meant | FINE
+        right = meant if village.faulty else FINE
         if state not in right | (meant if again else set()):
             self.amiss.append(f"{village.platform}, {fault or 'well'} after {spared}: {state} ({reason})")
         begun = self.since if self.states and self.states[-1] is state else village.now
@@ -228,7 +236,8 @@ def test_polls_of_all_platforms_with_faults_and_kills_keep_all_that_was_served(t
 
     polls = sum(len(story.states) for story in stories)
     print(f"{polls} polls, {worker.kills} kills in {monotonic() - began:.0f} s; {dict(drawn)}")
-    assert not [line for story in stories for line in story.amiss]
+    amiss = [line for story in stories for line in story.amiss]
+    assert not amiss, "\n".join(amiss)
     for story in stories:
         _assert_all_is_kept(story, _kept(tmp_path / "data", story.village.platform))
 
