@@ -37,7 +37,7 @@ LENIENT = {
     ("webpage", "half of the data"),
     ("webpage", "a page in place of data"),
 }
-"""What is read as far as it goes, as strangers' feeds and pages must be; the rest comes with the next answer."""
+"""What is read as far as it goes, as pages of strangers must be; the rest comes with the next answer."""
 SCHOOL, OTHER = "The gates of Harrowby Green were shut again", "The cake sale was lovely"
 
 
