@@ -50,8 +50,8 @@ def _page(_: bytes) -> bytes:
 
 
 FAULTS: dict[str, tuple[Fault, set[State]]] = {
-    "401": (Fault(401, body=_no), {State.AUTH_EXPIRED}),
-    "403": (Fault(403, body=_no), {State.BLOCKED, State.AUTH_EXPIRED}),
+    "401": (Fault(401, body=_no), {State.AUTH_EXPIRED, State.LOGIN_WALL}),
+    "403": (Fault(403, body=_no), {State.BLOCKED, State.AUTH_EXPIRED, State.LOGIN_WALL}),
     "404": (Fault(404, body=_no), {State.BLOCKED}),
     "410": (Fault(410, body=_no), {State.BLOCKED}),
     "429": (Fault(429, body=_no), {State.RATE_LIMITED}),
