@@ -198,9 +198,13 @@ def _begun(folder: Path, villages: list[Village], chance: random.Random) -> Iter
 
 
 def _go_on(village: Village, chance: random.Random) -> None:
-    """Seven hours later something more was said: mostly little, at times more than a page shows."""
+    """Seven hours later something more was said: mostly little, at times more than a page shows.
+
+    Not at the beginning: the first batch of a source is bounded, and what comes before it need not be read.
+    """
     village.now += STEP
-    count = chance.choice((0, 1, 2, 3, 4, 5, 6, chance.randrange(40, 130)))
+    much = chance.randrange(40, 130) if village.said else 7
+    count = chance.choice((0, 1, 2, 3, 4, 5, 6, much))
     for left in range(count, 0, -1):
         village.say(chance.choice((SCHOOL, OTHER)), timedelta(minutes=left))
 
