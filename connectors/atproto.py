@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.post import Channel, Post
+from connectors.received import as_received
 from connectors.text import Written, clean_link, one_line, read_text, when
 
 _SENSITIVE = re.compile(
@@ -47,6 +48,7 @@ def read_post(
         links=written.links,
         has_media=written.has_media,
         sensitive=_is_sensitive(record, item),
+        answer=as_received(item),
     )
 
 

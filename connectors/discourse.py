@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
+from connectors.received import as_received
 from connectors.text import clean_link, host_of, http_address, one_line, read_html, search_words, when
 
 MOST_PAGES = 5
@@ -346,6 +347,7 @@ class _Forum:
             thread=f"{self.host} topic {topic}" if topic else None,
             links=tuple(filter(None, (clean_link(link, self.base) for link in written.links))),
             has_media=written.has_media,
+            answer=as_received(post),
         )
 
     def _name(self, number: int) -> str:

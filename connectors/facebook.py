@@ -32,6 +32,7 @@ from connectors.graph import (
     usable_token,
 )
 from connectors.post import Batch, Channel, Post
+from connectors.received import as_received
 from connectors.text import clean_link, host_of, one_line, read_text, when
 
 _PAGE = 50
@@ -224,6 +225,7 @@ def _post(item: _Said, channel: Channel, root: _Said | None = None) -> Post:
         thread=root.id if root else item.id,
         links=tuple(dict.fromkeys([*written.links, *_links(shared)])),
         has_media=len(attached) > len(shared) or any(each.get("media") for each in shared),
+        answer=as_received(item.given),
     )
 
 
@@ -255,6 +257,7 @@ def _rating(item: _Rating, page: str, channel: Channel) -> Post:
         channel=channel,
         thread=item.id,
         links=written.links,
+        answer=as_received(item.given),
     )
 
 

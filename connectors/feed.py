@@ -279,7 +279,7 @@ def _emptied(before: _Cursor, parsed: Parsed) -> str:
 
 
 def _state(posts: list[Post], left: str, gap: bool) -> tuple[State, str]:
-    if left.endswith("could not be read"):
+    if left.endswith(("could not be read", "did not arrive")):
         return State.PARSE_ERROR, f"read {len(posts)} items; {left}."
     if left:
         return State.PARSE_ERROR, f"read {len(posts)} items, the rest was over the limit ({left})."

@@ -46,6 +46,7 @@ _SLICE_BYTES = 2_000_000
 _WHOLE = 256_000
 _WHOLE_JSON = 8_000_000
 _LONGEST_ID = 500
+_NO_END = "the end of it did not arrive"
 
 _ITEM = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?(?:item|entry))(?=[\s/>])", re.I)
 _SKIPPED = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
@@ -124,7 +125,7 @@ def read_feed(content: bytes, asked: Asked) -> Iterator[Head | Post | End]:
     """The head of a feed, its posts in its own order, and the end; raises RefusedFeed."""
     content, charset = _recoded(content, asked.charset)
     read, unread, head = 0, 0, None
-    left = "the end of it did not arrive" if asked.cut else ""
+    left = _NO_END if asked.cut else ""
     long_one = f"an item has more than {LONGEST} characters"
     seen: dict[str, str] = {}
     try:
@@ -179,7 +180,7 @@ def _parts(content: bytes, charset: str | None, asked: Asked) -> Iterator[tuple[
     encoding = charset or (declared[1].decode("ascii", "replace") if declared else "utf-8")
     headers = _headers(asked.media_type, charset)
     whole = len(content) <= _WHOLE or _UNCUTTABLE.search(encoding)
-    lost = False
+    lost, is_feed = False, False
     for piece in [content] if whole and not asked.cut else cut_feed(content, whole_items=asked.cut):
         found = feedparser.parse(
             io.BytesIO(piece), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
@@ -187,8 +188,21 @@ def _parts(content: bytes, charset: str | None, asked: Asked) -> Iterator[tuple[
         yield _head(found, asked), found.entries
         # A mark that one item leaves open swallows those that follow it.
         lost = lost or (bool(found.bozo) and _items_in(piece) > len(found.entries))
+        is_feed = is_feed or bool(found.get("version") or found.entries)
+    if is_feed and not _UNCUTTABLE.search(encoding) and _breaks_off(content):
+        raise _Broken(_NO_END)
     if lost:
         raise _Broken("its XML is broken, so that some items could not be told apart")
+
+
+def _breaks_off(content: bytes) -> bool:
+    """Whether nothing closes the feed behind its last whole item, whatever length was promised."""
+    root = _first(_OPENING, content)
+    if root is None or root[3].endswith(b"/"):
+        return False
+    found = _item_starts(content)
+    closing = re.compile(rb"</" + re.escape(root[2]) + rb"\s*>", re.I)
+    return closing.search(content, found[1] if found else root.end()) is None
 
 
 def _items_in(piece: bytes) -> int:
@@ -287,11 +301,17 @@ def _item_starts(content: bytes) -> tuple[list[int], int, bytes] | None:
 
 
 def _next_item(content: bytes) -> re.Match[bytes] | None:
+    token = _first(_OPENING_OR_ITEM, content)
+    return _ITEM.match(content, token.start()) if token else None
+
+
+def _first(pattern: re.Pattern[bytes], content: bytes) -> re.Match[bytes] | None:
+    """The first that is found outside comments, CDATA and instructions, whose beginnings it must find too."""
     at = 0
-    while token := _OPENING_OR_ITEM.search(content, at):
+    while token := pattern.search(content, at):
         at = token.end()
         if token[0] not in _SKIPPED:
-            return _ITEM.match(content, token.start())
+            return token
         closing = content.find(_SKIPPED[token[0]], at)
         if closing < 0:
             return None

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import Page, read, refuse_walls, retry_after, spoken
+from connectors.received import as_received
 from connectors.text import clean, clean_link, host_of, http_address, one_line, when
 
 MOST = 250
@@ -197,6 +198,7 @@ class Gdelt(Connector):
                 channel=channel,
                 parent_text=f"GDELT says that the text of this article holds {names}.",
                 has_media=bool(_word(article.fields, "socialimage")),
+                answer=as_received(article.fields),
             )
 
 

@@ -31,6 +31,7 @@ from pydantic import (
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import Page, read, refuse_walls, retry_after, spoken
+from connectors.received import as_received
 from connectors.text import host_of, http_address, one_line, read_text, when
 
 PAGE = 50
@@ -316,6 +317,7 @@ class GoogleReviews(Connector):
             channel=Channel.OFFICIAL_ACCOUNT,
             thread=own,
             links=written.links,
+            answer=as_received(review),
         )
         if post.body:
             yield post
@@ -334,6 +336,7 @@ class GoogleReviews(Connector):
                 parent_text=post.body[:5_000],
                 thread=own,
                 links=said.links,
+                answer=as_received(reply),
             )
 
     def _gone(self, before: _Cursor, walk: _Walk) -> Iterator[str]:

@@ -16,11 +16,20 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import httpx
 from httpx import codes
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from connectors.connector import Refused, Unavailable
 from connectors.post import Batch, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
+from connectors.received import with_given
 from connectors.text import clean, http_address
 
 VERSION = "v26.0"
@@ -92,6 +101,8 @@ class Item(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: Annotated[Word, Field(min_length=1, max_length=200)]
+    given: Thing
+    _keep = model_validator(mode="before")(with_given)
 
 
 One = TypeVar("One", bound=Item)

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from connectors.connector import Connector, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import Page, read, refuse_walls, spoken
+from connectors.received import as_received
 from connectors.text import clean_link, host_of, http_address, one_line, read_html, search_words
 
 HITS = 100
@@ -222,6 +223,7 @@ def _posts(hits: _Hits, *, official: bool) -> Iterator[Post]:
                 parent_text=one_line(_word(hit, "story_title"))[:500],
                 thread=_word(hit, "story_id")[:_LONGEST_ID] or None,
                 links=tuple(dict.fromkeys([*([linked] if linked else []), *written.links])),
+                answer=as_received(hit),
             )
 
 

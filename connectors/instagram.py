@@ -45,6 +45,7 @@ from connectors.graph import (
     whole,
 )
 from connectors.post import Batch, Channel, Post
+from connectors.received import as_received
 from connectors.text import clean_link, host_of, read_text, when
 
 MOST_HASHTAGS = 30
@@ -332,6 +333,7 @@ def _media(item: _Media) -> Post:
         thread=item.id,
         links=written.links,
         has_media=True,
+        answer=as_received(item.given),
     )
 
 
@@ -350,6 +352,7 @@ def _comment(item: _Comment, media: _Media) -> Post:
         parent_text=read_text(item.answered if item.parent_id else media.caption).text[:_MOST_PARENT],
         thread=media.id,
         links=written.links,
+        answer=as_received(item.given),
     )
 
 

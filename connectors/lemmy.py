@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import Page, read, refuse_walls, retry_after, spoken
+from connectors.received import as_received
 from connectors.text import clean_link, host_of, http_address, one_line, read_text, search_words, when
 
 PAGE = 50
@@ -324,6 +325,7 @@ class _Server:
             links=tuple(dict.fromkeys([*([linked] if linked else []), *written.links])),
             has_media=bool(is_post and _has_media(own, linked)),
             sensitive=topic.get("nsfw") is True,
+            answer=as_received(item.view),
         )
 
     def _parent(self, own: _Fields, answered: _Item | None, thread: str | None) -> str | None:

@@ -42,6 +42,7 @@ from pydantic import (
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
+from connectors.received import words_as_received
 from connectors.text import (
     LONGEST,
     clean,
@@ -79,6 +80,7 @@ _HIGHEST = 12
 _LONGEST_HEADER = 5_000
 _LONGEST_ID = 400
 _LONGEST_NAME = 500
+_HEADS = ("From", "Date", "Subject", "Message-ID")
 _GOOGLE = "googlealerts-noreply@google.com"
 _CHARSETS_OF_PROGRAMS = frozenset(["punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"])
 _LATIN = frozenset(["ascii", "iso8859-1"])
@@ -552,7 +554,15 @@ def _posts(raw: bytes, arrived: datetime | None) -> list[Post]:
         message, letter = _untouched(raw), _Letter()
         _open(message, letter, arrived, 0)
     own = _own_post(message, raw, letter, arrived)
-    return letter.entries + ([own] if own is not None else [])
+    posts = letter.entries + ([own] if own is not None else [])
+    return [replace(post, answer=_as_mail(message, post)) for post in posts]
+
+
+def _as_mail(message: Message, post: Post) -> str:
+    """The post's part of a mail, under the heads that say whence and when that came."""
+    said = {name: " ".join(clean(_header(message, name.lower())).split()) for name in _HEADS}
+    heads = [f"{name}: {words}" for name, words in said.items() if words]
+    return words_as_received("\n".join([*heads, "", post.body, *post.links[:1]]))
 
 
 def _untouched(raw: bytes) -> Message:

@@ -31,6 +31,7 @@ from pydantic import (
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
+from connectors.received import as_received, with_given
 from connectors.text import clean, clean_link, host_of, http_address, one_line, read_html, when
 
 MOST_PAGES = 10
@@ -120,6 +121,8 @@ class _Status(BaseModel):
     replies_count: _Word = ""
     media_attachments: _Things = []
     poll: _Thing = {}
+    given: _Thing = {}
+    _keep = model_validator(mode="before")(with_given)
 
     @property
     def beside(self) -> Iterator[str]:
@@ -562,6 +565,7 @@ def _post(item: _Item, server: _Server, by_id: Mapping[str, _Status], ids: Mappi
         links=written.links,
         has_media=bool(status.media_attachments) or written.has_media,
         sensitive=status.sensitive or bool(status.spoiler_text),
+        answer=as_received(status.given),
     )
 
 

@@ -1,7 +1,7 @@
 """What a connector brings: posts, and the batch that they came in."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -34,7 +34,9 @@ class Post:
 
     `id` is unique within the platform and stays the same when the post is edited. `text` and
     `title` are plain text. `links` are the absolute addresses that the text links to. Times are
-    aware; `posted_at` is the author's claim and may be missing or absurd.
+    aware; `posted_at` is the author's claim and may be missing or absurd. `answer` is the post's part of the
+    platform's answer, as JSON, without addresses of media (connectors/received.py); a mail's text for a mail,
+    empty for what has none. It is kept with an alert's evidence only, and is no part of a revision.
     """
 
     platform: str
@@ -53,6 +55,7 @@ class Post:
     links: tuple[str, ...] = ()
     has_media: bool = False
     sensitive: bool = False
+    answer: str = field(default="", compare=False, repr=False)
 
     @cached_property
     def revision(self) -> str:

@@ -37,6 +37,7 @@ from pydantic import (
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
+from connectors.received import as_received, with_given
 from connectors.text import (
     Written,
     clean,
@@ -178,6 +179,8 @@ class _Thing(BaseModel):
     is_gallery: _Flag = False
     media_metadata: _Flag = False
     post_hint: _Word = ""
+    given: dict[str, Any] = {}
+    _keep = model_validator(mode="before")(with_given)
 
     @property
     def is_comment(self) -> bool:
@@ -799,6 +802,7 @@ def _post(thing: _Thing, channel: Channel, parent_text: str) -> Post:
         links=tuple(dict.fromkeys([*([linked] if linked else []), *written.links])),
         has_media=_has_media(thing) or written.has_media,
         sensitive=thing.over_18 or thing.quarantine,
+        answer=as_received(thing.given),
     )
 
 

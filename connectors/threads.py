@@ -38,6 +38,7 @@ from connectors.graph import (
     usable_token,
 )
 from connectors.post import Batch, Channel, Post, State
+from connectors.received import as_received
 from connectors.text import clean_link, host_of, read_text, when
 
 VERSION = "v1.0"
@@ -277,6 +278,7 @@ def _post(item: _Said) -> Post:
         links=tuple(dict.fromkeys([*written.links, *([linked] if linked else [])])),
         has_media=item.media_type not in _PLAIN,
         sensitive=item.hide_status in _COVERED,
+        answer=as_received(item.given),
     )
 
 

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -83,6 +84,12 @@ _FURNITURE = re.compile(
     re.I,
 )
 _META_CHARSET = re.compile(rb"<meta\b[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I)
+_UNSEEN = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|template)\b.*?(?:</\1\s*>|\Z)", re.I | re.S
+)
+_LAST_TAG = re.compile(r"</(?:html|body)\s*>", re.I)
+_HOLDER = re.compile(r"<(/?)(article|div|main|ol|section|table|ul)(?=[\s/>])", re.I)
+_HALF_TAG = re.compile(r"<[/!]?[a-z][^<>]*\Z", re.I)
 _NAMED_ITEM = re.compile(r"[A-Za-z][\w.:-]{0,100}")
 
 
@@ -432,6 +439,21 @@ def _charset(page: Page) -> str:
     return "utf-8"
 
 
+def _breaks_off(page: Page) -> bool:
+    """Whether a page ends in the middle, whatever length was promised.
+
+    HTML lets a page do without the ends of `body`, `li` or `p`, but not of a tag or of what holds a page
+    together.
+    """
+    html = _UNSEEN.sub("", page.content.decode(_charset(page), "replace"))
+    if _LAST_TAG.search(html):
+        return False
+    inner = Counter[str]()
+    for tag in _HOLDER.finditer(html):
+        inner[tag[2].lower()] += -1 if tag[1] else 1
+    return max(inner.values(), default=0) > 0 or _HALF_TAG.search(html) is not None
+
+
 def _state(page: Page, posts: Sequence[Post], items: str | None) -> tuple[State, str]:
     too_long = any(len(post.text) == LONGEST for post in posts)
     if page.truncated or too_long or len(posts) == MOST_ITEMS:
@@ -439,6 +461,8 @@ def _state(page: Page, posts: Sequence[Post], items: str | None) -> tuple[State,
             f"an item has more than {LONGEST} characters" if too_long else f"{MOST_ITEMS} items"
         )
         return State.PARSE_ERROR, f"read {len(posts)} items, the rest was over the limit ({why})."
+    if _breaks_off(page):
+        return State.PARSE_ERROR, f"read {len(posts)} items; the end of it did not arrive."
     if posts:
         return State.OK, ""
     if items:

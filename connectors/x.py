@@ -23,6 +23,7 @@ from pydantic import model_validator as validator
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
+from connectors.received import as_received, with_given
 from connectors.text import clean, clean_link, host_of, http_address, one_line, read_text, search_words, when
 
 PRICES_CHECKED = "2026-08-22"
@@ -151,6 +152,8 @@ class _Tweet(BaseModel):
     entities: _Thing = {}
     note_tweet: _Thing = {}
     withheld: _Thing = {}
+    given: _Thing = {}
+    _keep = validator(mode="before")(with_given)
 
     @property
     def first(self) -> str:
@@ -723,6 +726,7 @@ def _post(item: _Item, channel: Channel) -> Post:
         links=links,
         has_media=bool(tweet.attachments.get("media_keys")),
         sensitive=tweet.possibly_sensitive,
+        answer=as_received(tweet.given),
     )
 
 

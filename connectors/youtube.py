@@ -37,6 +37,7 @@ from pydantic.alias_generators import to_camel
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
 from connectors.reading import LONGEST_WAIT, Page, read, refuse_walls, rest, retry_after, spoken
+from connectors.received import as_received, with_given
 from connectors.text import Written, host_of, http_address, one_line, read_html, read_text, when
 
 SEARCHES = 100
@@ -145,6 +146,8 @@ class _Said(_Given):
 class _Comment(_Given):
     id: _Id
     snippet: Annotated[_Said, BeforeValidator(_thing)] = _Said()
+    given: _Thing = {}
+    _keep = model_validator(mode="before")(with_given)
 
     @property
     def author(self) -> str:
@@ -196,6 +199,8 @@ class _Video(_Given):
     id: _Id
     snippet: Annotated[_Said, BeforeValidator(_thing)] = _Said()
     content_details: _Thing = {}
+    given: _Thing = {}
+    _keep = model_validator(mode="before")(with_given)
 
 
 class _Kept(BaseModel):
@@ -697,6 +702,7 @@ class _Subject:
             thread=top.id,
             links=written.links,
             has_media=written.has_media,
+            answer=as_received(comment.given),
         )
 
     def _home(self, comment: str) -> str:
@@ -806,6 +812,7 @@ def _video_post(video: _Video) -> Post:
         links=written.links,
         has_media=True,
         sensitive=rating.get("ytRating") == "ytAgeRestricted",
+        answer=as_received(video.given),
     )
 
 

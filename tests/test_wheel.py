@@ -22,6 +22,8 @@ def test_the_wheel_carries_every_room_with_its_data(carried: set[str]) -> None:
         "monitor/playbook.yaml",
         "monitor/mail/templates/digest.txt",
         "monitor/demo/demo.yaml",
+        "monitor/evidence/pack/verify.py",
+        "monitor/evidence/pack/templates/README.txt",
     } <= carried
 
 

@@ -134,6 +134,7 @@ def test_a_post_carries_what_its_author_wrote_and_where_it_stands(
     assert (post.platform, post.id, post.author) == ("bluesky", uri("3abc"), PAT)
     assert post.url == f"https://bsky.app/profile/{PAT}/post/3abc"
     assert post.text == "Read this about Harrowby Green"
+    assert json.loads(post.answer)["uri"] == post.id
     assert post.links == ("https://harrowbygreen.example/news",)
     assert (post.parent, post.thread) == (uri("above", "did:plc:sam"), uri("root", "did:plc:sam"))
     assert (post.language, post.has_media, post.sensitive, post.edited_at) == ("en", True, True, None)

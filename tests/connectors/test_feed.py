@@ -205,6 +205,30 @@ def test_a_feed_over_the_wire_limit_keeps_its_whole_items_and_says_so(
     assert '"v1"' not in str(batch.cursor), "the rest would be hidden by `not modified`"
 
 
+def test_a_feed_that_breaks_off_within_its_length_says_so_and_is_whole_the_next_time(
+    site: Any, http: httpx.Client, answer: Any
+) -> None:
+    whole = rss("1", "2", pad=50)
+    site.answers["/feed"] = answer(whole[: whole.rindex(b" word")], headers={"ETag": '"v1"'})
+    source = feed(f"{site.url}/feed")
+
+    half = source.fetch(http, None)
+    site.answers["/feed"] = answer(whole, headers={"ETag": '"v1"'})
+    after = source.fetch(http, half.cursor)
+
+    assert (half.state, half.reason) == (
+        State.PARSE_ERROR,
+        "read 2 items; the end of it did not arrive.",
+    )
+    assert "if-none-match" not in site.asked[-1][1], "the rest would be hidden by `not modified`"
+    assert (after.state, after.reason) == (State.OK, "")
+    assert [post.id for post in after.posts] == [post.id for post in half.posts]
+    assert [one.revision == other.revision for one, other in zip(half.posts, after.posts, strict=True)] == [
+        True,
+        False,
+    ]
+
+
 def test_a_small_body_that_expands_past_the_limit_keeps_its_whole_items(
     site: Any, http: httpx.Client, answer: Any
 ) -> None:

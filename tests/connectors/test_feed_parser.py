@@ -31,6 +31,12 @@ def head(content: bytes) -> Head:
     )
 
 
+def left(content: bytes) -> str:
+    *_, end = read_feed(content, Asked(url="https://feeds.example/feed.xml", site="feeds.example"))
+    assert isinstance(end, End)
+    return end.left
+
+
 def test_a_news_feed_gives_plain_posts_with_clean_links(data: Path) -> None:
     fair, roads, archive, bare = posts((data / "local_paper.rss").read_bytes())
 
@@ -171,6 +177,38 @@ def test_a_broken_feed_gives_what_can_be_read(data: Path) -> None:
 
     assert (first.title, first.text) == ("Fish & chips", "Tea time")
     assert second.title == "Half"
+
+
+FEEDS = ("blog.atom", "gazette.rdf", "local_paper.rss", "podcast.rss", "subreddit.atom")
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_a_feed_that_breaks_off_anywhere_after_its_first_item_says_so(data: Path, name: str) -> None:
+    content = (data / name).read_bytes()
+    first = min(content.find(mark) for mark in (b"</item>", b"</entry>") if mark in content)
+
+    for until in range(first, len(content.rstrip()), 37):
+        assert left(content[:until]) == "the end of it did not arrive", content[:until][-60:]
+    assert left(content) == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<rss><channel><item><title>a</title></channel></rss>",
+        b"<RSS><channel><item><title>a</title></item></channel></rss ><!-- 0.2 s -->",
+        b"<!-- by <b>us --><rss><channel><item><title>a</title></item></channel></rss>",
+        b"<rss/>",
+    ],
+)
+def test_a_feed_that_is_only_written_carelessly_has_arrived_whole(content: bytes) -> None:
+    assert left(content) == ""
+
+
+def test_words_about_the_end_of_a_feed_are_none() -> None:
+    item = b"<item><title>t</title><description><![CDATA[It ends with </rss>]]></description></item>"
+
+    assert left(b"<rss><channel>" + item + b"<item><title>Ha") == "the end of it did not arrive"
 
 
 def test_an_official_feed_marks_its_posts(data: Path) -> None:

@@ -289,6 +289,18 @@ def test_a_mail_becomes_a_post(office: Office, http: httpx.Client) -> None:
     assert post.channel is Channel.PUBLIC_MENTION
 
 
+def test_the_text_of_a_mail_is_kept_as_it_came_under_its_heads(office: Office, http: httpx.Client) -> None:
+    office.put(letter(1, "Look at https://paper.example/schools/a and https://x.example/pic.jpg"))
+
+    (post,) = office.source().fetch(http, None).posts
+
+    heads, _, said = post.answer.partition("\n\n")
+    assert heads.splitlines()[0] == "From: Petra Quillwort <petra@harrowbygreen.example>"
+    assert "Subject: Number 1" in heads
+    assert "Look at https://paper.example/schools/a" in said
+    assert "pic.jpg" not in post.answer
+
+
 def test_the_schools_own_mailbox_is_its_own_channel(office: Office, http: httpx.Client) -> None:
     office.put(letter(1))
 

@@ -17,7 +17,7 @@ from recordings import PLATFORMS, SECRET, Heard, Recording, Said, Scene, recordi
 
 from connectors.bluesky_stream import BlueskyStream
 from connectors.connector import Refused, Unavailable
-from connectors.post import Batch
+from connectors.post import Batch, State
 
 TABLES = Path(__file__).parent / "data" / "replayed"
 
@@ -116,4 +116,5 @@ def _counted(batch: Batch) -> str:
     told = [str(batch.state), f"{len(batch.posts)} posts"]
     told += [f"{len(batch.gone)} gone"] if batch.gone else []
     told += [] if batch.complete else ["more waits"]
+    told += [f"it says: {batch.reason}"] if batch.state is State.PARSE_ERROR else []
     return ", ".join(told)

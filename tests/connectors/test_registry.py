@@ -1,5 +1,7 @@
 """The contract of every connector, over the registry."""
 
+import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +76,7 @@ CONTENT = {
 }
 SITES = {"feed", "webpage"}
 FILES = {"csv"}
+WITHOUT_ANSWERS = SITES | FILES
 # What comes over another line than HTTP is held to the same in its own tests.
 OVER_HTTP = [name for name in NAMES if name not in {"mailbox", "bluesky_stream"}]
 LOGINS = {
@@ -213,6 +216,22 @@ def test_two_fetches_of_the_same_content_give_the_same_posts_with_aware_times(na
         assert post.id.startswith("e.example:8443 " if name in SITES else "")
         assert post.url.startswith(("csv:",) if name in FILES else ("http://", "https://"))
         assert all(moment is None or moment.tzinfo for moment in (post.posted_at, post.edited_at))
+
+
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_a_post_of_an_api_brings_its_part_of_the_answer_and_no_other_does(name: str, data: Path) -> None:
+    body = (data / CONTENT[name]).read_bytes()
+
+    with answering(lambda _: httpx.Response(200, content=body)) as http:
+        posts = made(name).fetch(http, None).posts
+
+    for post in posts:
+        assert bool(post.answer) == (name not in WITHOUT_ANSWERS)
+        if post.answer:
+            answer = json.loads(post.answer)
+            assert isinstance(answer, dict)
+            assert len(answer) > 1
+            assert not re.search(r"\.(?:jpe?g|png|gif|webp|mp4)|access_token", post.answer)
 
 
 def test_only_reading_asks_and_only_with_get_but_for_signing_in(data: Path) -> None:

@@ -228,6 +228,64 @@ def test_an_unchanged_page_brings_nothing(site: Any, http: httpx.Client, answer:
     assert second.state is State.OK
 
 
+def test_a_page_that_breaks_off_within_its_length_says_so_and_is_whole_the_next_time(
+    site: Any, http: httpx.Client, answer: Any, data: Path
+) -> None:
+    whole = (data / "forum.html").read_bytes()
+    until = whole.rindex(b"</p>") - 10
+    site.answers["/t"] = answer(whole[:until], headers={"ETag": '"v1"'})
+    source = page(f"{site.url}/t")
+
+    half = source.fetch(http, None)
+    site.answers["/t"] = answer(whole, headers={"ETag": '"v1"'})
+    after = source.fetch(http, half.cursor)
+
+    assert (half.state, half.reason) == (
+        State.PARSE_ERROR,
+        f"read {len(half.posts)} items; the end of it did not arrive.",
+    )
+    assert "if-none-match" not in site.asked[-1][1], "the rest would be hidden by `not modified`"
+    assert (after.state, after.reason) == (State.OK, "")
+    assert [post.id for post in after.posts] == [post.id for post in half.posts]
+    assert after.posts[-1].text.startswith(half.posts[-1].text)
+    assert after.posts[-1].revision != half.posts[-1].revision
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"<div><p>More of it, which goes on and",
+        b"</p><a href='/ne",
+        b"<ul><li>One<li>Two",
+        b"<table><tr><td>1",
+    ],
+)
+def test_a_page_breaks_off_within_a_tag_or_within_what_holds_it_together(end: bytes) -> None:
+    batch = fetch(b"<!doctype html><html><body><p>The gates stay shut until Monday, says the council." + end)
+
+    assert batch.state is State.PARSE_ERROR
+    assert batch.reason.endswith("the end of it did not arrive.")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"",
+        b"</p>",
+        b"<p>More",
+        b"<ul><li>One<li>Two</ul>",
+        b"<div><div>sloppy</div></body>",
+        b"</div></html>",
+        b"<script>'<div>'</script><!-- <div> -->",
+        b"<p>Are 3 < 4?",
+    ],
+)
+def test_a_page_that_is_only_written_carelessly_has_arrived_whole(end: bytes) -> None:
+    batch = fetch(b"<!doctype html><html><body><p>The gates stay shut until Monday, says the council." + end)
+
+    assert (batch.state, batch.reason) == (State.OK, "")
+
+
 def test_a_page_that_has_moved_is_said(site: Any, http: httpx.Client, answer: Any, data: Path) -> None:
     site.answers["/old"] = answer(status=301, headers={"Location": "/new"})
     site.answers["/new"] = answer((data / "forum.html").read_bytes())
