@@ -1,5 +1,6 @@
 """The photographer's process as the camera sees it: started with nothing, asked, and ended."""
 
+import fcntl
 import os
 import selectors
 import signal
@@ -8,12 +9,47 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from monitor.evidence import processes
 
+_PREFIX = "monitor-camera-"
+_HELD = "held"
+"""A file that is locked while somebody uses the folder: the lock goes with them, however they end."""
+_NEW_SECONDS = 60
 _LONGEST_LINE = 4 * 1024 * 1024
 _FAREWELL_SECONDS = 5
+
+
+def sweep(at: datetime) -> None:
+    """Remove the folders of those who died with all that they had started, as when the power failed.
+
+    A page that was being looked at then lies in them as it came, sealed or not.
+    """
+    for scratch in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if scratch.lstat().st_uid == os.geteuid() and _is_abandoned(scratch, at):
+                processes.end(scratch)
+
+
+def _is_abandoned(scratch: Path, at: datetime) -> bool:
+    """Whether nobody uses the folder; one that was made just now may not be held yet."""
+    try:
+        with (scratch / _HELD).open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return at.timestamp() - scratch.lstat().st_mtime > _NEW_SECONDS
+    return True
+
+
+def _hold(scratch: Path) -> BinaryIO:
+    held = (scratch / _HELD).open("wb")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    return held
 
 
 class Gone(Exception):
@@ -24,7 +60,8 @@ class Child:
     """One process, its own group, its own temporary home, and an environment without a secret."""
 
     def __init__(self) -> None:
-        self.scratch = Path(tempfile.mkdtemp(prefix="monitor-camera-"))
+        self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._held = _hold(self.scratch)
         self._got = b""
         with (self.scratch / "errors").open("wb") as errors:
             self._process = subprocess.Popen(
@@ -41,6 +78,15 @@ class Child:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    def memory(self) -> int:
+        """The bytes that the process and its browsers hold."""
+        return processes.memory_of(self.scratch)
+
+    def tell(self, line: bytes) -> None:
+        """Say something that needs no answer; whoever cannot hear it fails at the next question."""
+        with suppress(OSError):
+            self._send(line)
 
     def ask(self, question: bytes, seconds: float) -> bytes:
         """The answer to one question. Raises Gone when it does not come in time; the process is then dead."""
@@ -97,6 +143,7 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
         processes.end(self.scratch)
         self._process.wait()
+        self._held.close()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with suppress(OSError):

@@ -28,7 +28,7 @@ def end(scratch: Path) -> None:
 
 def kill(scratch: Path) -> set[int]:
     """Kill what lives on this folder, without our own group; the groups that were killed."""
-    groups = groups_of(scratch)
+    groups = groups_of(scratch) - {os.getpgrp()}
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
@@ -36,9 +36,9 @@ def kill(scratch: Path) -> set[int]:
 
 
 def groups_of(scratch: Path) -> set[int]:
-    """The process groups of everything that lives on this folder, without our own."""
+    """The process groups of everything that lives on this folder, our own too where we do."""
     name = os.fsencode(scratch)
-    return {group for group, told in _processes() if name in told} - {os.getpgrp()}
+    return {group for group, told in _processes() if name in told}
 
 
 def memory_of(scratch: Path) -> int:

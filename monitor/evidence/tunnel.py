@@ -37,7 +37,7 @@ class _Wish:
 
 
 class Tunnel:
-    """Serves one browser until closed; `begin` starts the counting anew for each page."""
+    """Serves until closed: from `begin`, which starts the counting anew for each visit, to `end`."""
 
     def __init__(self, guard: Guard, proxy: str | None, limit: int) -> None:
         self._guard = guard
@@ -57,15 +57,28 @@ class Tunnel:
         self._door.close()
 
     def begin(self) -> None:
-        """Forget what the last page did."""
+        """Let a visit begin, and forget what the last one did."""
+        self._ended = False
         self.received = 0
         self.refused: set[str] = set()
         self.troubles: dict[str, str] = {}
         self.addresses: dict[str, str] = {}
 
+    def resume(self, received: int) -> None:
+        """Let an earlier visit go on, which had received so many bytes before another one began."""
+        self._ended = False
+        self.received = received
+
+    def end(self) -> None:
+        """Let nothing through until the next visit, on connections that are open neither.
+
+        A browser lets go what was held back when its page is closed.
+        """
+        self._ended = True
+
     @property
     def over(self) -> bool:
-        """Whether the page has brought more bytes than one page may."""
+        """Whether the page has brought more bytes than one visit may."""
         return self.received > self._limit
 
     def _serve(self) -> None:
@@ -84,7 +97,7 @@ class Tunnel:
                 wish = _wish(client)
             except (OSError, ValueError):
                 return
-            if self.over:
+            if self.over or self._ended:
                 return
             try:
                 self._relay(client, wish)
@@ -150,7 +163,7 @@ class Tunnel:
                         return
                     if key.fileobj is server:
                         self.received += len(piece)
-                    if self.over:
+                    if self.over or self._ended:
                         return
                     key.data.sendall(piece)
 

@@ -1,6 +1,5 @@
 """What the tests of the evidence room share: orders, a site, a warm camera, and what it filed."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -8,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from scenes import AT, Scene, make_order
 from sites import Site, serving
 

@@ -1,6 +1,7 @@
 """The evidence folder is written once, whole or not at all, and tells when somebody touched it."""
 
 import json
+import math
 import resource
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from monitor.captures import Capture, Kind, Progress
+from monitor.captures import FIRST, Capture, Kind, Link, Progress, Taken
 from monitor.evidence import archive
 from monitor.evidence.archive import Paper
 
@@ -35,15 +36,18 @@ def _record(**changes: Any) -> dict[str, Any]:
     return ordinary | changes
 
 
+def _keep(root: Path, *papers: Paper) -> Capture:
+    return archive.place(root, archive.stage(root, _record(), papers or [_paper()]), FIRST)
+
+
 @pytest.fixture
 def capture(tmp_path: Path) -> Capture:
-    return archive.keep(tmp_path, _record(), [_paper(), _paper("page.html", b"<p>a gate</p>")])
+    return _keep(tmp_path, _paper(), _paper("page.html", b"<p>a gate</p>"))
 
 
 def test_what_is_kept_can_be_checked_and_read_back(tmp_path: Path, capture: Capture) -> None:
-    found = archive.find(tmp_path, "harrowby-green", "01JZ")
-
-    assert found == capture
+    assert archive.read(tmp_path, tmp_path / capture.folder) == capture
+    assert capture.link == FIRST
     assert capture.folder == "harrowby-green/2026/01JZ"
     assert capture.captured_at == AT
     assert archive.verify(tmp_path / capture.folder, capture.record_sha256) == []
@@ -65,6 +69,14 @@ def test_a_record_is_written_in_the_canonical_way(tmp_path: Path, capture: Captu
     assert written == archive.canonical(json.loads(written))
     assert archive.canonical({"b": "é", "a": [1]}) == '{"a":[1],"b":"é"}'.encode()
     assert archive.canonical({"a": "\ud83d broken"}) == b'{"a":"? broken"}'
+
+
+def test_what_json_cannot_hold_is_made_sayable() -> None:
+    record = {"nan": float("nan"), "far": -math.inf, "id": 2**53, "small": 0.25, "whole": 1.0, "yes": True}
+
+    assert archive.canonical(record) == (
+        b'{"far":null,"id":"9007199254740992","nan":null,"small":0.25,"whole":1,"yes":true}'
+    )
 
 
 def test_one_flipped_byte_is_found(tmp_path: Path, capture: Capture) -> None:
@@ -111,9 +123,9 @@ def test_a_ruined_record_is_a_problem_and_not_a_crash(
 def test_a_second_capture_never_overwrites_the_first(tmp_path: Path, capture: Capture) -> None:
     first = (tmp_path / capture.folder / "page.html").read_bytes()
 
-    second = archive.keep(tmp_path, _record(), [_paper("page.html", b"<p>something else</p>")])
+    second = archive.stage(tmp_path, _record(), [_paper("page.html", b"<p>something else</p>")])
 
-    assert second.folder == "harrowby-green/2026/01JZ~2"
+    assert second.folder == capture.folder
     assert (tmp_path / capture.folder / "page.html").read_bytes() == first
 
 
@@ -121,9 +133,12 @@ def test_a_damaged_capture_is_passed_over_for_a_whole_one(tmp_path: Path, captur
     (tmp_path / capture.folder / "page.html").unlink()
     assert archive.find(tmp_path, "harrowby-green", "01JZ") is None
 
-    second = archive.keep(tmp_path, _record(), [_paper()])
+    second = _keep(tmp_path)
 
-    assert archive.find(tmp_path, "harrowby-green", "01JZ") == second
+    assert second.folder == "harrowby-green/2026/01JZ~2"
+    found = archive.find(tmp_path, "harrowby-green", "01JZ")
+    assert found is not None
+    assert found.folder == second.folder
 
 
 def test_a_capture_whose_id_begins_alike_is_another_one(tmp_path: Path, capture: Capture) -> None:
@@ -136,7 +151,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path: Path) -> None
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
     try:
         with pytest.raises(OSError, match="too large"):
-            archive.keep(tmp_path, _record(), [_paper(), _paper("page.html", b"x" * 9000)])
+            archive.stage(tmp_path, _record(), [_paper(), _paper("page.html", b"x" * 9000)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -150,7 +165,7 @@ from pathlib import Path
 from monitor.evidence import archive
 os.fsync = lambda _: os.kill(os.getpid(), 9)
 record = {"school_id": "s", "capture_id": "01JZ", "captured_at_utc": "2026-07-14"}
-archive.keep(Path(sys.argv[1]), record, [archive.Paper(name="a", role="text", media_type="x", content=b"a")])
+archive.stage(Path(sys.argv[1]), record, [archive.Paper(name="a", role="text", media_type="x", content=b"a")])
 """
 
 
@@ -167,7 +182,59 @@ def test_a_crash_half_way_leaves_no_capture_and_is_swept_up_later(tmp_path: Path
 
     assert not left[0].exists()
     assert archive.find(tmp_path, "harrowby-green", "01JZ") is None
-    assert archive.verify(tmp_path / archive.keep(tmp_path, _record(), [_paper()]).folder) == []
+    assert archive.verify(tmp_path / _keep(tmp_path).folder) == []
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Taken:
+    return archive.stage(tmp_path, _record(), [_paper()])
+
+
+def test_what_was_staged_before_a_crash_is_found_and_gets_its_place_later(
+    tmp_path: Path, staged: Taken
+) -> None:
+    assert archive.find(tmp_path, "harrowby-green", "01JZ") == staged
+    assert archive.find(tmp_path, "elsewhere", "01JZ") is None
+    archive.sweep(tmp_path, datetime.now(UTC) + timedelta(days=4))
+
+    capture = archive.place(tmp_path, staged, FIRST)
+
+    assert archive.verify(tmp_path / capture.folder, capture.record_sha256) == []
+    assert list((tmp_path / ".unfinished").iterdir()) == []
+
+
+def test_what_was_placed_before_a_crash_is_linked_anew_when_another_took_its_place_in_the_chain(
+    tmp_path: Path, staged: Taken
+) -> None:
+    first = archive.place(tmp_path, staged, FIRST)
+    found = archive.find(tmp_path, "harrowby-green", "01JZ")
+    assert found is not None
+
+    for lost in (staged, found):
+        again = archive.place(tmp_path, lost, Link(2, "ab" * 32))
+
+    assert again.folder == first.folder
+    assert again.link == Link(2, "ab" * 32)
+    assert archive.verify(tmp_path / again.folder, again.record_sha256) == []
+
+
+def test_only_what_was_staged_can_be_discarded(tmp_path: Path, staged: Taken) -> None:
+    """What has its place may be booked, and then it is evidence."""
+    assert archive.discard(tmp_path, staged)
+    assert archive.find(tmp_path, "harrowby-green", "01JZ") is None
+    capture = _keep(tmp_path)
+    placed = archive.find(tmp_path, "harrowby-green", "01JZ")
+    assert placed is not None
+
+    assert not archive.discard(tmp_path, placed)
+    assert archive.verify(tmp_path / capture.folder) == []
+
+
+def test_what_was_staged_and_never_booked_goes_at_last(tmp_path: Path, staged: Taken) -> None:
+    archive.sweep(tmp_path, datetime.now(UTC) + timedelta(days=20))
+
+    with pytest.raises(FileNotFoundError, match="is gone"):
+        archive.place(tmp_path, staged, FIRST)
 
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "..", "", ".hidden", "a\0b", "ﬁ", "a" * 101])
@@ -180,6 +247,6 @@ def test_no_name_leads_out_of_the_evidence_folder(tmp_path: Path, name: str) -> 
         (_record(), _paper(name)),
     ):
         with pytest.raises(ValueError, match="cannot be the name"):
-            archive.keep(root, record, [paper])
+            archive.stage(root, record, [paper])
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

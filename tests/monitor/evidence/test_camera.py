@@ -6,19 +6,30 @@ import os
 import struct
 import zlib
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from scenes import Scene
 from sites import Site, Visitor, serving
 
-from monitor.captures import Kind, Progress
+from monitor.captures import Capture, Kind, Progress
 from monitor.evidence import archive
 from monitor.evidence.camera import BY_HAND, CaptureFailed
+from monitor.evidence.card import DRAWN
 
 pytestmark = pytest.mark.browser
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+_CARD = ("card.png", "strip.png")
+
+
+def _names(scene: Scene, capture: Capture) -> set[str]:
+    """What lies in the capture's folder beside its record."""
+    return {path.name for path in scene.place(capture).iterdir()} - {"record.json"}
 
 
 def _thread(text: str, inside: str = "") -> str:
@@ -49,11 +60,13 @@ def test_the_posts_own_part_of_the_page_is_pictured(scene: Scene) -> None:
     assert capture.kind is Kind.ELEMENT_SCREENSHOT
     assert capture.progress is Progress.COMPLETE
     assert capture.limits == ()
-    assert {file.name for file in capture.files} == {
-        "screenshot.png",
-        "page.html",
-        "headers.json",
-        "post.json",
+    assert {file.name: file.role for file in capture.files} == {
+        "screenshot.png": "element_screenshot",
+        "strip.png": "strip",
+        "page.html": "page",
+        "page.wacz": "page_archive",
+        "headers.json": "headers",
+        "post.json": "text",
     }
     assert archive.verify(scene.place(capture), capture.record_sha256) == []
     assert scene.height(capture) < 200
@@ -69,7 +82,9 @@ def test_lei_9_2_the_record_says_when_where_who_and_how(scene: Scene) -> None:
     assert record["url_requested"] == scene.site.url("/old#c7")
     assert record["url_final"] == scene.site.url("/t#c7")
     assert record["redirect_chain"] == [{"url": scene.site.url("/old"), "status": 301, "location": "/t"}]
-    assert record["http"] == {"status": 200, "remote_ip": "127.0.0.1", "certificate": None}
+    http = record["http"]
+    assert (http["status"], http["remote_ip"], http["http_version"]) == (200, "127.0.0.1", "HTTP/1.1")
+    assert (http["certificate"], http["tls_certificate_sha256"]) == (None, None)
     assert record["date"] == "Tuesday 14 July 2026, 19:05:09 BST"
     client = record["client"]
     assert client["browser"].startswith("Chromium 1")
@@ -123,6 +138,37 @@ def test_an_article_of_which_only_the_title_is_there_says_so(scene: Scene) -> No
     assert capture.limits == ("Only the post's title was found on the page, not the beginning of its text.",)
 
 
+def test_an_article_is_pictured_with_its_headline(scene: Scene) -> None:
+    body = f'<div itemprop="articleBody"><p>{scene.text}</p></div>'
+    article = f"<article><h1>Gate left open</h1><p>By our reporter</p>{body}</article>"
+    rest = "".join(f"<p>Another story, number {number}, about the bins.</p>" for number in range(40))
+
+    scene.site.pages["/t"] = f"<main>{body}{rest}</main>"
+    alone = scene.take("/t")
+    scene.site.pages["/a"] = f"<main>{article}{rest}</main>"
+    whole = scene.take("/a")
+
+    heights = [Image.open(BytesIO(scene.picture(capture))).height for capture in (alone, whole)]
+    assert heights[1] > heights[0] + 60
+
+
+def test_a_post_below_the_name_of_a_site_is_pictured_and_not_the_sites_banner(scene: Scene) -> None:
+    words = "the gate of Harrowby Green was left open all afternoon and nobody came out to close it"
+    scene.site.pages["/forum"] = (
+        "<title>Thornwick Forum</title><header><h1>Thornwick Forum</h1></header>"
+        f"<section><div><b>angrydad88</b> <time>18:40</time><p>{words}</p></div>"
+        + "".join(f"<div><p>Somebody else says number {n} about the bins.</p></div>" for n in range(40))
+        + "</section>"
+    )
+    told = f"angrydad88 · 18:40 · link\n\n{words}"
+
+    found = scene.take("/forum", text=told, title="Thornwick Forum")
+    title_alone = scene.take("/forum", text="Words that nobody finds on this page", title="Thornwick Forum")
+
+    assert (found.kind, found.limits) == (Kind.ELEMENT_SCREENSHOT, ())
+    assert title_alone.kind is Kind.PAGE_SCREENSHOT
+
+
 def test_a_very_tall_post_is_cut_and_says_where(scene: Scene) -> None:
     scene.site.pages["/t"] = _thread(scene.text, "<div style='height:60000px'></div>")
 
@@ -133,13 +179,14 @@ def test_a_very_tall_post_is_cut_and_says_where(scene: Scene) -> None:
 
 
 def test_a_banner_over_the_post_is_said_and_not_clicked_away(scene: Scene) -> None:
-    look = "position:fixed;inset:0;background:#fff"
+    look = "position:fixed;inset:0;left:40%;background:#fff"
     banner = f"<div style='{look}' onclick='fetch(\"/clicked\")'>Accept cookies</div>"
     scene.site.pages["/t"] = _thread(scene.text) + banner
 
     capture = scene.take()
 
     assert "covers part of the post" in capture.limits[0]
+    assert capture.progress is Progress.LIMITED
     assert "/clicked" not in scene.site.asked
 
 
@@ -270,7 +317,7 @@ def test_a_picture_under_a_page_like_name_is_stopped_before_its_bytes(scene: Sce
     alone = scene.take("/view")
     capture = scene.take()
 
-    assert alone.kind is Kind.METADATA_ONLY
+    assert alone.kind is Kind.RENDERED_CARD
     assert "gives a picture" in alone.limits[0]
     assert not list(scene.place(alone).glob("*.html"))
     assert scene.read(capture)["media_blocked_count"] == 1
@@ -320,7 +367,9 @@ def test_a_page_whose_other_words_lock_it_is_not_kept(scene: Scene) -> None:
     assert "nothing of the page was kept" in capture.limits[0]
     assert {path.name for path in scene.place(capture).iterdir()} == {"record.json", "post.json"}
     assert capture.locks
-    assert archive.find(scene.folder, "harrowby-green", capture.id) == capture
+    found = archive.find(scene.folder, "harrowby-green", capture.id)
+    assert found is not None
+    assert found.folder == capture.folder
     assert scene.read(capture)["media_lock"]
     assert all("http://" not in path.read_text() for path in scene.place(capture).iterdir())
 
@@ -350,7 +399,7 @@ def test_no_page_can_reach_another_service_on_this_machine(scene: Scene, canary:
 
     if how in ("refresh", "form"):  # led away before the picture, meanwhile or after it: three honest ends
         with suppress(CaptureFailed):
-            assert scene.take().kind in (Kind.ELEMENT_SCREENSHOT, Kind.METADATA_ONLY)
+            assert scene.take().kind in (Kind.ELEMENT_SCREENSHOT, Kind.RENDERED_CARD)
     elif how == "redirect":
         assert f"not on the internet ({canary.place})" in scene.take().limits[0]
     else:
@@ -376,7 +425,7 @@ def test_a_local_service_that_is_allowed_can_be_reached(scene: Scene) -> None:
 def test_local_addresses_are_refused_however_they_are_written(scene: Scene, canary: Site, host: str) -> None:
     capture = scene.take(url=f"http://{host}:{canary.port}/")
 
-    assert capture.kind is Kind.METADATA_ONLY
+    assert capture.kind is Kind.RENDERED_CARD
     assert "not on the internet" in capture.limits[0]
 
 
@@ -384,7 +433,7 @@ def test_an_address_of_another_kind_is_not_opened(scene: Scene) -> None:
     for url in ("file:///etc/passwd", "at://did:plc:x/post/1", "javascript:alert(1)", ""):
         capture = scene.take(url=url)
 
-        assert capture.limits == ("The post has no address on the web.", BY_HAND)
+        assert capture.limits == ("The post has no address on the web.", BY_HAND, DRAWN)
 
 
 # Pages that are not the post
@@ -399,11 +448,11 @@ def test_an_error_page_is_never_filed_as_the_post(scene: Scene, status: int, sai
 
     capture = scene.take()
 
-    assert capture.kind is Kind.METADATA_ONLY
+    assert capture.kind is Kind.RENDERED_CARD
     assert capture.progress is Progress.LIMITED
     assert said in capture.limits[0]
     assert capture.limits[1] == BY_HAND
-    assert {file.name for file in capture.files} == {"headers.json", "post.json"}
+    assert _names(scene, capture) == {"headers.json", "post.json", *_CARD}
     assert scene.read(capture)["http"]["status"] == status
 
 
@@ -427,9 +476,9 @@ def test_a_login_wall_is_named_and_not_pictured(scene: Scene) -> None:
 
     capture = scene.take("/t")
 
-    assert capture.kind is Kind.METADATA_ONLY
-    assert capture.limits == ("The page asks for a login.", BY_HAND)
-    assert not list(scene.place(capture).glob("*.png"))
+    assert capture.kind is Kind.RENDERED_CARD
+    assert capture.limits == ("The page asks for a login.", BY_HAND, DRAWN)
+    assert _names(scene, capture) == {"headers.json", "post.json", *_CARD}
 
 
 def test_a_page_without_the_posts_words_is_kept_as_a_page_and_says_so(scene: Scene) -> None:
@@ -452,7 +501,7 @@ def test_a_file_to_download_is_not_kept(scene: Scene) -> None:
     capture = scene.take("/t")
 
     assert capture.limits[0] == "The address gives a file to download, not a page; it was not kept."
-    assert {path.name for path in scene.place(capture).iterdir()} == {"record.json", "post.json"}
+    assert _names(scene, capture) == {"post.json", *_CARD}
 
 
 def test_scripts_that_open_windows_dialogues_and_downloads_do_no_harm(scene: Scene) -> None:
@@ -490,7 +539,7 @@ def test_a_page_of_fifty_megabytes_is_given_up_at_forty(scene: Scene) -> None:
 
     capture = scene.take()
 
-    assert capture.kind is Kind.METADATA_ONLY
+    assert capture.kind is Kind.RENDERED_CARD
     assert capture.limits[0] == "The page is larger than 40 MB."
     assert sent < 49
-    assert {path.name for path in scene.place(capture).iterdir()} == {"record.json", "post.json"}
+    assert _names(scene, capture) == {"post.json", *_CARD}

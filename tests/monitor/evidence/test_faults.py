@@ -1,7 +1,6 @@
 """Hung, crashed and killed browsers, full disks and greedy pages: the camera says so and goes on."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from little_room import little_room
 from scenes import Scene
 from sites import Visitor, wait_for
 
 from monitor.captures import Progress
 from monitor.evidence import archive, processes
 from monitor.evidence.camera import BY_HAND, NO_BROWSER, Camera, CaptureFailed
+from monitor.evidence.card import DRAWN
 
 pytestmark = pytest.mark.browser
 
@@ -47,7 +48,7 @@ def test_without_a_browser_the_words_are_kept_and_the_way_to_take_one_by_hand(pa
     capture = page.take(lens=page.camera(browser=None))
 
     assert capture.progress is Progress.LIMITED
-    assert capture.limits == (NO_BROWSER, BY_HAND)
+    assert capture.limits == (NO_BROWSER, BY_HAND, DRAWN)
     assert page.read(capture, "post.json")["text"] == page.text
     assert page.site.asked == []
 
@@ -87,7 +88,7 @@ def test_a_site_that_never_answers_is_given_up_in_time(page: Scene) -> None:
         page.take("/slow", lens=page.camera(seconds=6))
 
     enough.set()
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 40, "of the sixty that the site would take"
 
 
 def test_a_page_that_crashes_its_renderer_is_given_up_and_the_next_one_works(
@@ -216,17 +217,11 @@ def test_a_page_that_eats_memory_ends_the_browser_and_not_the_machine(page: Scen
 def test_a_disk_that_is_full_is_tried_again_and_leaves_nothing(page: Scene) -> None:
     lens = page.camera()
     page.take(lens=lens)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # A limit on the size of files fails in the middle of a write, as a full disk does; the browser runs
-    # already, without the limit.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(CaptureFailed, match="could not be written"):
-            page.take(lens=lens)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    staged = set((page.folder / ".unfinished").iterdir())
+    with little_room(1_000), pytest.raises(CaptureFailed, match="could not be written"):
+        page.take(lens=lens)
 
-    assert list((page.folder / ".unfinished").iterdir()) == []
+    assert set((page.folder / ".unfinished").iterdir()) == staged
     assert page.take(lens=lens).progress is Progress.COMPLETE
     lens.close()
 
@@ -259,6 +254,21 @@ def test_a_browser_is_renewed_after_a_number_of_pages(page: Scene, monkeypatch: 
     lens.close()
 
     assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
+
+
+def test_a_browser_that_has_grown_is_renewed(page: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.evidence.camera._MOST_MEMORY", 1)
+    lens = page.camera()
+
+    pids = []
+    for _ in range(6):
+        page.take(lens=lens)
+        assert lens._child is not None
+        pids.append(lens._child.pid)
+    lens.close()
+
+    assert len(set(pids[:4])) == 1
+    assert pids[4] == pids[5] != pids[3]
 
 
 def test_closing_twice_is_harmless_and_leaves_no_process(

@@ -48,3 +48,15 @@ def test_our_own_group_is_never_ended(tmp_path: Path) -> None:
     code = "import sys, pathlib as p, monitor.evidence.processes as our; our.end(p.Path(sys.argv[1]))"
 
     assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 0
+
+
+def test_our_own_group_counts_for_the_memory(tmp_path: Path) -> None:
+    """The photographer and what drives the browsers for it hold some of it themselves."""
+    code = "import sys, pathlib as p; from monitor.evidence.processes import memory_of as held; "
+    code += "print(held(p.Path(sys.argv[1])))"
+
+    told = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, check=True, start_new_session=True
+    )
+
+    assert int(told.stdout) > 1_000_000

@@ -1,89 +1,279 @@
-"""What stands before a post is told from the post."""
+"""What stands in a post's place is told from the post, and from pages that only mention such things."""
+
+import time
+from dataclasses import dataclass
 
 import pytest
+from scenes import make_order
 
+from monitor.captures import Order, Sealed
 from monitor.evidence.messages import Look
-from monitor.evidence.walls import passes, refusal, wall
+from monitor.evidence.walls import Wall, shows_the_end, wall
 
 ASKED = "https://forum.example/t/7#c3"
-
-
-def _look(
-    text: str = "", *, title: str = "", words: int = -1, password: bool = False, captcha: bool = False
-) -> Look:
-    return Look(
-        words=words,
-        element=False,
-        x=0,
-        y=0,
-        width=1280,
-        height=1024,
-        covered=False,
-        title=title,
-        text=text,
-        password_asked=password,
-        captcha=captcha,
-        pictures=0,
-    )
-
-
-@pytest.mark.parametrize(
-    ("got", "look", "reason"),
-    [
-        ("https://forum.example/login?next=/t/7", _look("Welcome"), "login"),
-        ("https://social.example/accounts/login/", _look(), "login"),
-        (ASKED, _look("Hello", password=True), "login"),
-        (ASKED, _look("You must be logged in to view this."), "login"),
-        (ASKED, _look("Log in or sign up to continue"), "login"),
-        ("https://consent.videos.example/m?continue=x", _look("Before you go on"), "cookies"),
-        (ASKED, _look("Before you continue: we use cookies"), "cookies"),
-        (ASKED, _look("Checking", captcha=True), "robots"),
-        (ASKED, _look(title="Just a moment..."), "robots"),
-        ("https://search.example/sorry/index", _look(), "robots"),
-        (ASKED, _look("This content isn't available right now"), "not available"),
-        (ASKED, _look("This post has been removed by the moderators"), "not available"),
-        (ASKED, _look("Page not found"), "not available"),
-        (ASKED, _look("Access denied. This site is blocked by your school."), "web filter"),
-    ],
+POST = (
+    "Year 4 were sent home without their coats again at Harrowby Green, and when I rang the office nobody "
+    "knew who had been on the gate. This is the third time since half term and I am writing to the governors."
 )
-def test_a_wall_is_named(got: str, look: Look, reason: str) -> None:
-    found = wall(ASKED, got, look)
+TEASER = "Year 4 were sent home without their coats again at Harrowby Green, and when I rang the office…"
+LOGIN, COOKIES, ROBOTS = "asks for a login", "cookies", "test for robots"
+GONE, BUSY, FILTER, AGE = "not available", "asked too often", "web filter", "visitor's age"
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page as the browser saw it."""
+
+    text: str = ""
+    title: str = ""
+    got: str = ASKED
+    status: int = 200
+    words: int = -1
+    password: bool = False
+    captcha: bool = False
+    hidden: bool = False
+    front: str = ""
+    ends: bool = True
+
+    def look(self) -> Look:
+        return Look(
+            words=self.words,
+            ends=self.ends,
+            element=self.words >= 0,
+            x=0,
+            y=0,
+            width=1280,
+            height=1024,
+            covered=self.hidden,
+            hidden=self.hidden,
+            front=self.front,
+            title=self.title,
+            text=self.text,
+            password_asked=self.password,
+            captcha=self.captcha,
+            pictures=0,
+        )
+
+
+def _order(text: str = POST, title: str = "", url: str = ASKED) -> Order:
+    return make_order(url=url, text=text, title=title)
+
+
+def _wall(page: _Page, order: Order | None = None) -> Wall | None:
+    return wall(order or _order(), page.got, page.status, page.look())
+
+
+_NEWS = "\n".join(
+    f"The parish council met for the {number}. time this year and spoke about the bus shelter at length."
+    for number in range(40)
+)
+
+WALLS = [
+    # Logging in
+    (LOGIN, _Page("Welcome", got="https://forum.example/login?next=/t/7")),
+    (LOGIN, _Page(got="https://social.example/accounts/login/")),
+    (LOGIN, _Page("Join the conversation", got="https://work.example/authwall?trk=x")),
+    (LOGIN, _Page("Hello", password=True)),
+    (LOGIN, _Page("You must be logged in to view this.")),
+    (LOGIN, _Page("Sorry\nYou need to sign in before you can see this board.")),
+    (LOGIN, _Page("Log in or sign up to continue")),
+    (LOGIN, _Page("Chirrup\nHappening now\nJoin today.\nCreate account\nAlready have an account?\nSign in")),
+    (LOGIN, _Page("Photos from everybody\nLog in with your phone\nForgotten password?\nCymraeg")),
+    (LOGIN, _Page("This account is private\nFollow to see their photos.")),
+    (LOGIN, _Page("This group is for members only.")),
+    (LOGIN, _Page("Only friends can see what Garden Gnome shares.")),
+    (LOGIN, _Page("Login required")),
+    (LOGIN, _Page("You don’t have permission to view this forum.")),
+    (LOGIN, _Page("Subscribe to continue reading")),
+    (LOGIN, _Page("Please register or log in to read this thread.")),
+    (LOGIN, _Page(_NEWS, front="Sign up to see more\nAlready a member? Log in")),
+    (LOGIN, _Page(POST, words=0, hidden=True, front="Log in to continue")),
+    # Cookies
+    (COOKIES, _Page("Before you go on", got="https://consent.videos.example/m?continue=x")),
+    (COOKIES, _Page("Your choices", got="https://paper.example/privacy-gate?to=/t/7")),
+    (COOKIES, _Page("Before you continue to Clips\nWe use cookies and data to keep things running")),
+    (COOKIES, _Page(POST + _NEWS, words=0, hidden=True, front="We value your privacy\nAccept all")),
+    (COOKIES, _Page(_NEWS, words=0, hidden=True, front="\nConsent Message https://cmp.paper.example/")),
+    # Robots
+    (ROBOTS, _Page("Checking", captcha=True)),
+    (ROBOTS, _Page(title="Just a moment...")),
+    (ROBOTS, _Page("forum.example\nVerify you are human by completing the action below.")),
+    (ROBOTS, _Page("Please prove that you're not a robot")),
+    (ROBOTS, _Page("Our systems have detected unusual traffic from your computer network.")),
+    (ROBOTS, _Page("Checking if the site connection is secure\nEnable JavaScript and cookies to continue")),
+    (ROBOTS, _Page("Press & hold to show that you are not a bot")),
+    (ROBOTS, _Page(got="https://search.example/sorry/index")),
+    (ROBOTS, _Page("Just a moment...\nEnable JavaScript and cookies to continue", status=403)),
+    (ROBOTS, _Page("Just a moment...\nChecking your browser before you go on", status=503)),
+    # Gone
+    (GONE, _Page("This content isn't available right now\nIt was shared with few people, or deleted.")),
+    (GONE, _Page("Sorry, this page isn’t available.\nThe link you followed may be broken.")),
+    (GONE, _Page("This post has been removed by the moderators")),
+    (GONE, _Page("This post is no longer available\n" + _NEWS)),
+    (GONE, _Page("Hmm...this page doesn’t exist. Try searching for something else.")),
+    (GONE, _Page("Page not found")),
+    (GONE, _Page("Video unavailable\nThis video has been taken down by its uploader.\n" + _NEWS)),
+    (GONE, _Page("Account suspended\nChirrup suspends accounts that break its rules.")),
+    (GONE, _Page(_NEWS, title="404 – The Harrowby Courier")),
+    (GONE, _Page("Harrowby Talk\nLog in\nThe requested topic does not exist.")),
+    (GONE, _Page("Sorry, we couldn't find that page")),
+    (GONE, _Page("That thread was deleted by its author.")),
+    (GONE, _Page("[deleted by user]\n[removed]\nSort by: best")),
+    (GONE, _Page("We're back soon", got="https://paper.example/404")),
+    # Too often
+    (BUSY, _Page("Too many requests\nPlease wait a while.")),
+    (BUSY, _Page("Rate limit exceeded")),
+    (BUSY, _Page("Whoa, slow down!")),
+    (BUSY, _Page("You're doing that too much. Try again in 4 minutes.")),
+    (BUSY, _Page("Something went wrong. You have been loading too quickly; please wait and try again.")),
+    (BUSY, _Page("busy", status=429)),
+    # The school's filter
+    (FILTER, _Page("Access denied. This site is blocked by your school.")),
+    (FILTER, _Page("Web Filter\nThe page you asked for falls under Social Networking", title="Blocked")),
+    (FILTER, _Page("This website has been blocked by your administrator")),
+    (FILTER, _Page("Access to this page is restricted by the trust's filtering policy", status=403)),
+    # Age
+    (AGE, _Page("Confirm your age\nWe have to check that you are 18 or over.")),
+    (AGE, _Page("You must be at least 18 to see this community")),
+    (AGE, _Page("This content is age-restricted")),
+    (AGE, _Page("Hello", got="https://chat.example/age-verification?to=7")),
+]  # fmt: skip
+
+TEASERS = [
+    _Page(f"{TEASER}\nLog in to read the whole post", words=0),
+    _Page(f"Garden Gnome\n{TEASER}\nSee more of Harrowby Parents\nLog In\nor\nCreate new account", words=0),
+    _Page(f"{TEASER}\n4 comments\nSign up or log in to see what people say", words=0),
+    _Page(f"{TEASER}\nWho are you?", words=0, password=True),
+    _Page(TEASER, words=0, front="Join to view the full post\nAlready have an account?"),
+    _Page("Coats again\nSubscribe to continue reading", words=1),
+]
+
+NO_WALLS = [
+    # The words are there: what stands beside them is no wall.
+    _Page(f"{POST}\nLog in to reply. Accept all cookies. A comment has been removed.", words=0),
+    _Page(f"Log in\nRegister\n{POST}\nYou must be logged in to view attachments.", words=0),
+    _Page(POST, words=0, password=True),
+    _Page(POST, words=0, captcha=True),
+    _Page(POST, words=0, front="Accept all cookies\nWe value your privacy"),
+    _Page(f"This comment was deleted by a moderator\n{POST}", words=0),
+    # The source gave a summary that ends otherwise; nothing asks for anything where it breaks off.
+    _Page(f"{TEASER}\n{_NEWS}\nLog in to see your saved articles", words=0),
+    _Page(f"Sign in to read more\nCoats again\n{_NEWS}", words=1),
+    _Page(f"{TEASER}\nContinue reading on our site", words=0),
+    # The words are not there, and nothing stands before the page.
+    _Page("Minutes of the parish council"),
+    _Page(f"Log in | Register\n{_NEWS}\nWe use cookies. Accept all cookies", password=True),
+    _Page("Harrowby Talk\nLog in or register\nThe bake sale\nWe raised 40 pounds.\nLog in to reply"),
+    _Page(f"{_NEWS}\nThis video is no longer available", captcha=True),
+    _Page("This page is available in Welsh and Polish.\n" + _NEWS),
+    _Page("The school says the post was removed in June after parents complained.\n" + _NEWS),
+    _Page(_NEWS, title="Pupils ask: why was the thread about lunches removed?"),
+    _Page(_NEWS, title="How the web filter at Harrowby Green works"),
+    _Page(_NEWS, title="Slow down on Mill Lane, say parents"),
+    _Page("Log in to your past: the school's archive opens\n" + _NEWS),
+    _Page("You must be quick: places at the fair are going\n" + _NEWS),
+    _Page("Recipes\nHow to make cookies with Year 2\nMix, bake and accept all the praise."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "page"), WALLS)
+def test_a_wall_is_named(kind: str, page: _Page) -> None:
+    found = _wall(page)
 
     assert found is not None
-    assert reason in found
+    assert kind in found.reason
 
 
-def test_a_page_with_the_posts_words_is_no_wall_whatever_else_it_says() -> None:
-    look = _look("Log in to reply. Accept all cookies. A comment has been removed.", words=0, password=True)
+@pytest.mark.parametrize("page", TEASERS)
+def test_a_wall_that_quotes_the_first_words_of_the_post_is_a_wall(page: _Page) -> None:
+    found = _wall(page, _order(title="Coats again"))
 
-    assert wall(ASKED, "https://forum.example/login", look) is None
+    assert found is not None
+    assert LOGIN in found.reason
 
 
-def test_an_ordinary_page_without_the_words_is_not_called_a_wall() -> None:
-    assert wall(ASKED, ASKED, _look("Minutes of the parish council")) is None
+@pytest.mark.parametrize("page", NO_WALLS)
+def test_a_page_that_only_mentions_such_things_is_no_wall(page: _Page) -> None:
+    assert _wall(page, _order(title="Coats again")) is None
+
+
+@pytest.mark.parametrize("apostrophe", ["'", "’", ""])
+def test_every_apostrophe_is_read(apostrophe: str) -> None:
+    assert _wall(_Page(f"This content isn{apostrophe}t available")) is not None
+
+
+def test_where_sealed_words_break_off_whatever_asks_for_a_login_to_see_is_taken_for_a_wall() -> None:
+    sealed = Sealed(title="", text="age", author=None, clues=())
+    order = make_order(url=ASKED, text="", sealed=sealed)
+
+    assert _wall(_Page(f"{TEASER}\nLog in to read the whole post", words=0, ends=False), order) is not None
+    assert _wall(_Page(f"{POST}\nLog in to read the whole post", words=0), order) is None
+    assert _wall(_Page(f"{POST}\nLog in to reply", words=0, ends=False), order) is None
+
+
+def test_whoever_is_led_to_a_login_is_before_a_wall_whatever_it_quotes() -> None:
+    assert _wall(_Page(POST, words=0, got="https://forum.example/login?next=/t/7")) is not None
 
 
 def test_an_address_that_was_asked_for_is_not_what_we_were_led_to() -> None:
     asked = "https://forum.example/login/how-to"
 
-    assert wall(asked, asked, _look("How it works")) is None
+    assert _wall(_Page("How it works", got=asked), _order(url=asked)) is None
+
+
+def test_a_post_that_nobody_can_see_is_not_filed_as_one_whatever_hides_it() -> None:
+    found = _wall(_Page(POST, words=0, hidden=True))
+
+    assert found == Wall("something on the page hides the post")
+
+
+def test_only_a_site_that_is_asked_too_often_or_fails_may_be_over_it_soon() -> None:
+    kinds = {kind for kind, page in WALLS if page.status == 200 and (found := _wall(page)) and found.passes}
+
+    assert kinds == {BUSY}
+
+
+@pytest.mark.parametrize("words", [-1, 0])
+@pytest.mark.parametrize("piece", ["log in or sign up ", "this the that post ", "\n", "you must be \n", "ﷺ"])
+def test_no_page_takes_long_to_tell_from_a_wall(piece: str, words: int) -> None:
+    text = (piece * 100_000)[:100_000]
+    began = time.process_time()
+
+    _wall(_Page(text, title=text[:500], front=text[:2000], words=words))
+    _wall(_Page(text[:1999], words=words))
+
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
     ("status", "said", "later"),
     [
-        (200, None, False),
         (404, "there is no such page", False),
         (410, "may have gone", False),
         (403, "not logged in", False),
-        (451, "not logged in", False),
+        (451, "for reasons of law", False),
         (400, "an error (400)", False),
-        (429, "an error (429)", True),
+        (408, "an error (408)", True),
+        (429, "asked too often (429)", True),
         (503, "an error (503)", True),
     ],
 )
-def test_an_error_is_never_taken_for_the_post(status: int, said: str | None, later: bool) -> None:
-    refused = refusal(status)
+def test_an_error_is_never_taken_for_the_post(status: int, said: str, later: bool) -> None:
+    found = _wall(_Page(POST, words=0, status=status))
 
-    assert refused is None if said is None else refused is not None and said in refused
-    assert passes(status) is later
+    assert found is not None
+    assert said in found.reason
+    assert found.passes is later
+
+
+@pytest.mark.parametrize(
+    ("page", "whole"),
+    [
+        (_Page(POST, words=0), True),
+        (_Page(POST.upper().replace(" ", "\n"), words=0), True),
+        (_Page(TEASER, words=0), False),
+        (_Page("Coats again", words=1), True),
+    ],
+)
+def test_a_post_of_which_only_the_beginning_is_shown_is_told(page: _Page, whole: bool) -> None:
+    assert shows_the_end(_order(), page.look()) is whole

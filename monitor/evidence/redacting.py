@@ -1,0 +1,204 @@
+"""Redacting: a working copy of a screen print with black boxes; the original is never touched.
+
+Copies lie under `<data>/evidence-working/<capture id>/`, `redacted-1.png` with `redacted-1.json`, which says
+who covered what and why. They are for showing to others.
+"""
+
+import json
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Self
+
+from PIL import Image, ImageDraw, ImageOps
+
+from monitor.captures import PICTURES, Capture, File
+from monitor.evidence.archive import sha256
+
+WORKING = "evidence-working"
+"""Where the copies lie in the data folder, beside the evidence."""
+_MOST_BYTES = 64 * 1024 * 1024
+_MOST_BOXES = 200
+_NAME = re.compile(r"redacted-(\d{1,4})\.json")
+_BLACK = (0, 0, 0)
+
+
+class CannotRedact(Exception):
+    """There is no working copy; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What is to be covered, in pixels from the top left corner of the picture."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def read(cls, written: str) -> Self:
+        """From `x,y,w,h`. Raises ValueError."""
+        parts = [part.strip() for part in written.split(",")]
+        if len(parts) != 4 or not all(re.fullmatch(r"\d{1,6}", part) for part in parts):  # noqa: PLR2004
+            raise ValueError("a box is x,y,width,height in pixels, as 40,120,300,60")
+        box = cls(*map(int, parts))
+        if not box.width or not box.height:
+            raise ValueError("a box has a width and a height")
+        return box
+
+    def __str__(self) -> str:
+        return f"{self.left},{self.top},{self.width},{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingCopy:
+    """A redacted copy: of which file of which capture, what was covered, by whom, when and why."""
+
+    capture: str
+    of: str
+    of_sha256: str
+    name: str
+    sha256: str
+    boxes: tuple[Box, ...]
+    by: str
+    at: datetime
+    why: str
+
+
+def picture_of(capture: Capture) -> File:
+    """The picture of a capture. Raises CannotRedact where it has none, or none that can be opened here."""
+    found = [file for file in capture.files if file.role in PICTURES and file.media_type.startswith("image/")]
+    if not found:
+        raise CannotRedact(f"{capture.id} has no picture.")
+    if found[0].sealed_sha256:
+        raise CannotRedact(
+            f"The picture of {capture.id} is sealed, and this machine cannot open it. Open it on the machine "
+            "of somebody who has a key (`monitor evidence open`) and cover it there."
+        )
+    return found[0]
+
+
+def refuse_locked(capture: Capture, *, locked: bool) -> None:
+    """Raises CannotRedact for what nobody is to look at; `locked` says so of its alert, or of its place."""
+    if locked or capture.locks:
+        raise CannotRedact(f"{capture.id} is locked: nothing of it is opened or copied.")
+
+
+def covered(content: bytes, boxes: Sequence[Box]) -> bytes:
+    """The picture as PNG with these boxes black: their pixels are gone, and so is all but the pixels.
+
+    Raises CannotRedact for what is no picture, and for a box that covers nothing of it.
+    """
+    image = _opened(content)
+    for box in boxes:
+        if box.left >= image.width or box.top >= image.height:
+            raise CannotRedact(
+                f"The box {box} lies outside the picture, which is {image.width} by {image.height} pixels."
+            )
+        corner = (box.left + box.width - 1, box.top + box.height - 1)
+        ImageDraw.Draw(image).rectangle(((box.left, box.top), corner), fill=_BLACK)
+    written = BytesIO()
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
+def redact(capture: Capture, boxes: Sequence[Box], evidence: Path) -> bytes:
+    """A copy of the capture's picture in which these boxes are black, as PNG.
+
+    Raises CannotRedact, and OSError when the original cannot be read.
+    """
+    if not 0 < len(boxes) <= _MOST_BOXES:
+        raise CannotRedact(f"Name between one and {_MOST_BOXES} boxes: --box x,y,width,height.")
+    file = picture_of(capture)
+    original = _read(evidence / capture.folder / file.name)
+    if sha256(original) != file.sha256:
+        raise CannotRedact(
+            f"{file.name} of {capture.id} is not as it was recorded: `monitor evidence verify`."
+        )
+    return covered(original, boxes)
+
+
+def keep(
+    folder: Path,
+    capture: Capture,
+    content: bytes,
+    boxes: Sequence[Box],
+    *,
+    by: str,
+    at: datetime,
+    why: str,
+) -> Path:
+    """Put a redacted copy where exports find it; returns its file. Raises OSError."""
+    place = folder / capture.id
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number = max((_number(path) for path in _told(place)), default=0) + 1
+    file, picture = place / f"redacted-{number}.png", picture_of(capture)
+    told = {
+        "capture": capture.id,
+        "of": picture.name,
+        "of_sha256": picture.sha256,
+        "name": file.name,
+        "sha256": sha256(content),
+        "boxes": [str(box) for box in boxes],
+        "by": by,
+        "at": at.isoformat(),
+        "why": why,
+    }
+    write_new(file, content)
+    write_new(file.with_suffix(".json"), json.dumps(told, sort_keys=True).encode())
+    return file
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """A new file for its owner's eyes alone. Raises FileExistsError where there is one already."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
+def newest_copy(folder: Path, capture_id: str) -> WorkingCopy | None:
+    """The last redacted copy that was made of a capture; None where there is none."""
+    told = sorted(
+        (path for path in _told(folder / capture_id) if path.with_suffix(".png").is_file()), key=_number
+    )
+    if not told:
+        return None
+    says = json.loads(_read(told[-1]))
+    boxes = tuple(Box.read(box) for box in says["boxes"])
+    return WorkingCopy(**says | {"at": datetime.fromisoformat(says["at"]), "boxes": boxes})
+
+
+def _told(place: Path) -> list[Path]:
+    return [path for path in place.glob("redacted-*.json") if _NAME.fullmatch(path.name)]
+
+
+def _number(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else 0
+
+
+def _opened(content: bytes) -> Image.Image:
+    """The first frame of a picture, upright, without anything that came along with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
+        raise CannotRedact("The picture cannot be read as PNG or JPEG.") from error
+    bare = Image.new("RGB", upright.size)
+    bare.paste(upright)
+    return bare
+
+
+def _read(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(f"{path.name} is too large")
+    return content

@@ -1,0 +1,22 @@
+"""What is held of a school's evidence besides its files, as it stood at one moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.anchors import Anchor, Stamp
+from monitor.captures import Capture
+from monitor.custody import Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """The captures in the order of their chain, the custody log, the anchors, and the time-stamps of these.
+
+    Captures that were let go are among them, without files.
+    """
+
+    school: str
+    captures: Sequence[Capture]
+    entries: Sequence[Entry]
+    anchors: Sequence[Anchor]
+    stamps: Sequence[Stamp]
