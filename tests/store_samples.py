@@ -10,7 +10,7 @@ from classifiers.taxonomy import Severity
 from classifiers.verdict import Fired, Verdict
 from connectors.post import Batch, Post
 from monitor.alerts import Judgement, Reason
-from monitor.captures import Capture, File, Kind, Progress
+from monitor.captures import Capture, File, Kind, Link, Progress, Taken
 from monitor.mentions.school import Mention, Span
 from monitor.playbook import Role
 from monitor.store.findings import Findings, Judged
@@ -155,8 +155,29 @@ def make_capture(capture_id: str, alert: int, at: datetime = AT, **changes: Any)
         ),
         record_sha256="cd" * 32,
         limits=("The page scrolled.",),
+        school=SCHOOL,
     )
     return replace(made, **changes)
+
+
+def book(store: Store, capture: Capture, **how: Any) -> Capture:
+    """Book this capture as if its files lay somewhere."""
+
+    def place(_: Taken, link: Link) -> Capture:
+        return replace(capture, link=link)
+
+    taken = Taken(
+        id=capture.id,
+        school=capture.school,
+        alert=capture.alert,
+        kind=capture.kind,
+        progress=capture.progress,
+        captured_at=capture.captured_at,
+        folder=f".unfinished/{capture.id}",
+        limits=capture.limits,
+        locks=capture.locks,
+    )
+    return store.captures.book(taken, place, **how)
 
 
 def open_in(folder: Path, url: str) -> Store:

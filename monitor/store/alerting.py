@@ -16,6 +16,7 @@ from monitor.captures import Progress
 from monitor.store.database import take_turns
 from monitor.store.findings import Judged
 from monitor.store.rows import judgement_row, read_judgement, read_story, thread_of, verdict_row
+from monitor.store.secrecy import Secrecy
 from monitor.store.tables import alert_posts, alerts, captures, judgements, mentions, owed
 from monitor.store.upserts import add_missing
 from monitor.store.withdrawing import lock_media
@@ -71,10 +72,13 @@ class Alerting:
         at: datetime,
         new_id: Callable[[datetime], str],
         apart: Set[str] = frozenset(),
+        *,
+        secrecy: Secrecy | None = None,
     ) -> None:
         self._connection = connection
         self._source = source
         self._apart = apart
+        self._secrecy = secrecy
         self._at = at
         self._new_id = new_id
         self._stories: dict[str, list[Story]] = {}
@@ -202,6 +206,7 @@ class Alerting:
         }
         self._connection.execute(insert(alerts).values(**row))
         self._belong(number, judged, kept)
+        self._lock(number, judged)
         self._append(number, 1, judged, kept)
         self._announce(number, 1, judged, kept)
         self._stories[story.school].append(replace(story, alert=number))
@@ -326,7 +331,7 @@ class Alerting:
         self._owe(number, seq, judged)
 
     def _order_capture(self, number: int, judged: Judged, kept: Kept) -> None:
-        row = {
+        row: dict[str, Any] = {
             "id": self._new_id(self._at),
             "alert": number,
             "school_id": judged.mention.school,
@@ -339,8 +344,16 @@ class Alerting:
             "files": [],
             "record_sha256": "",
             "limits": [],
+            "answer": self._answer(number, judged),
         }
+        if self._secrecy is not None:
+            row |= self._secrecy.capture(judged.mention.post, row["answer"])
         add_missing(self._connection, captures, [row])
+
+    def _answer(self, number: int, judged: Judged) -> str | None:
+        """The platform's answer, for the evidence alone; never that of a locked alert (DOMAIN 3.7)."""
+        locked = select(alerts.c.media_lock).where(alerts.c.number == number)
+        return None if self._connection.scalar(locked) else judged.mention.post.answer or None
 
     def _owe(self, number: int, seq: int, judged: Judged) -> int:
         """How many more must hear at once; what stood there before we looked is not urgent."""

@@ -7,8 +7,14 @@ from sqlalchemy import Connection, case, insert, select, update
 
 from monitor.alerts import Status
 from monitor.cases import Act, CaseEvent
-from monitor.store.database import Database
+from monitor.custody import Deed, Event
+from monitor.store.custody import add_entry, chain_of
+from monitor.store.database import Database, take_turns
 from monitor.store.tables import alerts, case_events
+from monitor.store.withdrawing import lock_media
+
+DEEDS = {Act.HELD: Deed.HELD, Act.HOLD_LIFTED: Deed.HOLD_LIFTED}
+"""Acts that concern the evidence itself, and so stand in the custody log too."""
 
 
 class Cases:
@@ -18,17 +24,21 @@ class Cases:
         self._database = database
 
     def append(self, event: CaseEvent) -> None:
-        """Add a line; acknowledging and closing set the alert's status in the same transaction.
+        """Add a line; what it changes of the alert is changed in the same transaction.
 
-        Raises LookupError when there is no such alert.
+        Acknowledging and closing set its status, a hold keeps its evidence and stands in the custody log, a
+        lock lets nobody open what it is about. Raises LookupError when there is no such alert.
         """
         with self._database.writing() as connection:
-            changed = update(alerts).where(alerts.c.number == event.alert)
-            effect = changed.values(**_effect(event.act, event.at)).returning(alerts.c.school_id)
-            school = connection.scalars(effect).one_or_none()
+            school = connection.scalar(select(alerts.c.school_id).where(alerts.c.number == event.alert))
             if school is None:
                 raise LookupError(f"there is no alert A-{event.alert}")
+            if event.act in DEEDS:
+                take_turns(connection, chain_of(school))
+            _change(connection, event)
             _add(connection, event, school)
+            if event.act in DEEDS:
+                add_entry(connection, _deed(event, school))
 
     def history(self, alert: int) -> list[CaseEvent]:
         """Everything that was done, in order."""
@@ -38,6 +48,20 @@ class Cases:
                 CaseEvent(alert=row.alert, act=Act(row.act), by=row.by, at=row.at, note=row.note)
                 for row in connection.execute(chosen)
             ]
+
+
+def _change(connection: Connection, event: CaseEvent) -> None:
+    if event.act is Act.LOCKED:
+        lock_media(connection, event.alert)
+    else:
+        changed = update(alerts).where(alerts.c.number == event.alert)
+        connection.execute(changed.values(**_effect(event.act, event.at)))
+
+
+def _deed(event: CaseEvent, school: str) -> Event:
+    return Event(
+        school=school, at=event.at, deed=DEEDS[event.act], by=event.by, why=event.note, alert=event.alert
+    )
 
 
 def _add(connection: Connection, event: CaseEvent, school: str) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, update
 
-from monitor.store.tables import captures, notices, sources
+from monitor.store.tables import captures, notices, sources, stamps
 
-CLAIMED = (sources, captures, notices)
+CLAIMED = (sources, captures, notices, stamps)
 LONGEST_CLAIM = timedelta(minutes=15)
 """Nobody claims for longer: a claim that ends later was made while the clock was wrong."""
 

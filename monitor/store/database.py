@@ -30,6 +30,9 @@ class Database:
         self.url = _with_driver(_parsed(url))
         self.engine = _sqlite(self.url) if self.on_sqlite else _postgres(self.url)
         self._writer = self.engine.execution_options(writing=True)
+        # SQLite shows a reader one moment as it is; PostgreSQL has to be asked.
+        at_one_moment = {} if self.on_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**at_one_moment)
 
     @property
     def on_sqlite(self) -> bool:
@@ -38,8 +41,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads and stands in nobody's way."""
-        with self.engine.connect() as connection:
+        """A transaction that only reads: everything as it stood at one moment, and in nobody's way."""
+        with self._reader.connect() as connection:
             yield connection
 
     @contextmanager

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, or_, select, update
 
 from monitor.alerts import Status
 from monitor.captures import Kind, Progress
 from monitor.cases import Act
+from monitor.custody import Deed, Event
+from monitor.store.custody import add_entry, chain_of
 from monitor.store.database import Database, take_turns
 from monitor.store.hashes import Hasher
 from monitor.store.posts import in_chunks
@@ -18,6 +20,7 @@ from monitor.store.tables import (
     alert_posts,
     alerts,
     captures,
+    custody,
     digest_entries,
     judgements,
     notices,
@@ -98,12 +101,14 @@ class Forgetting:
         """
         with self._database.writing() as connection:
             take_turns(connection, "upkeep")
+            # Before anything is looked at, so that a hold that comes now is either seen or has to wait.
+            take_turns(connection, *_chains(connection))
             due = _due(connection, retention, at)
             _empty_alerts(connection, due.alerts, at)
             for numbers in in_chunks([*due.posts, *_left_over(connection, due.alerts)]):
                 self._bury(connection, numbers, at)
             _leave_out_addresses(connection, due.posts)
-            _let_captures_go(connection, [number for number, _ in due.captures], at)
+            _let_captures_go(connection, [number for number, _ in due.captures], at, _rule(retention))
             _let_hashes_go(connection, at)
             shortest = min([retention.below_threshold, *retention.platforms.values()])
             _empty_messages(connection, at - shortest)
@@ -127,7 +132,9 @@ class Forgetting:
         )
         hashes = {self._hasher.tombstone(*row) for row in connection.execute(said)}
         add_missing(connection, tombstones, [{"hash": one, "at": at} for one in sorted(hashes)])
-        emptied = {"revision": None, "title": None, "text": None}
+        emptied = {"revision": None, "title": None, "text": None, "named": None}
+        theirs = select(revisions.c.id).where(revisions.c.post.in_(numbers))
+        connection.execute(update(captures).where(captures.c.revision.in_(theirs)).values(answer=None))
         connection.execute(update(revisions).where(revisions.c.post.in_(numbers)).values(**emptied))
         connection.execute(update(posts).where(posts.c.id.in_(numbers)).values(**_emptied_post(at)))
 
@@ -144,11 +151,12 @@ def _told(due: _Due, folders: tuple[str, ...]) -> Forgotten:
 def _due(connection: Connection, retention: Retention, at: datetime) -> _Due:
     ended = and_(alerts.c.forgotten_at.is_(None), _long_closed(retention, at))
     evidence = _old_evidence(at - retention.evidence)
+    by_hand = and_(captures.c.alert.is_(None), _taken_before(at - retention.evidence))
     going = select(alerts.c.number).where(ended, ~alerts.c.held).order_by(alerts.c.number)
     pictures = (
         select(captures.c.id, captures.c.folder)
-        .join(alerts, alerts.c.number == captures.c.alert)
-        .where(evidence, ~alerts.c.held)
+        .outerjoin(alerts, alerts.c.number == captures.c.alert)
+        .where(or_(by_hand, and_(evidence, ~alerts.c.held)), ~_shut_away())
         .order_by(captures.c.id)
     )
     by_terms = list(connection.scalars(_by_terms(retention, at)))
@@ -173,12 +181,17 @@ def _long_closed(retention: Retention, at: datetime) -> ColumnElement[bool]:
 
 def _old_evidence(before: datetime) -> ColumnElement[bool]:
     """Evidence of a matter that is over; while an alert is open, somebody may still need it."""
-    return and_(
-        captures.c.forgotten_at.is_(None),
-        captures.c.captured_at <= before,
-        alerts.c.status == Status.CLOSED.value,
-        alerts.c.closed_at <= before,
-    )
+    over = and_(alerts.c.status == Status.CLOSED.value, alerts.c.closed_at <= before)
+    return and_(_taken_before(before), over)
+
+
+def _shut_away() -> ColumnElement[bool]:
+    """What lies in quarantine, with an alert or without: police or LADO say when it goes (DOMAIN 3.7)."""
+    return exists().where(custody.c.capture == captures.c.id, custody.c.deed == Deed.QUARANTINED.value)
+
+
+def _taken_before(before: datetime) -> ColumnElement[bool]:
+    return and_(captures.c.forgotten_at.is_(None), captures.c.captured_at <= before)
 
 
 def _below_threshold(before: datetime) -> Any:
@@ -295,7 +308,13 @@ def _empty_alerts(connection: Connection, numbers: Sequence[int], at: datetime) 
         "thread": None,
         "forgotten_at": at,
     }
-    never = {"progress": Progress.LIMITED.value, "kind": Kind.METADATA_ONLY.value, "limits": [TOO_LATE]}
+    never = {
+        "progress": Progress.LIMITED.value,
+        "kind": Kind.METADATA_ONLY.value,
+        "limits": [TOO_LATE],
+        "answer": None,
+        "clues": None,
+    }
     for some in in_chunks(numbers):
         connection.execute(update(alerts).where(alerts.c.number.in_(some)).values(**emptied))
         connection.execute(update(judgements).where(judgements.c.alert.in_(some)).values(revision=""))
@@ -323,10 +342,40 @@ def _leave_out_addresses(connection: Connection, numbers: Sequence[int]) -> None
             connection.execute(update(alerts).where(alerts.c.number == row.number).values(**values))
 
 
-def _let_captures_go(connection: Connection, ids: Sequence[str], at: datetime) -> None:
+def _chains(connection: Connection) -> list[str]:
+    """The turns of all chains that captures may be let go of."""
+    return [chain_of(school) for school in connection.scalars(select(captures.c.school_id).distinct())]
+
+
+def _rule(retention: Retention) -> str:
+    """The rule that lets captures go, as the custody log says it."""
+    return (
+        f"retention: evidence is kept {retention.evidence.days} days after its alert was closed, or after it "
+        "was taken where there is no alert"
+    )
+
+
+def _let_captures_go(connection: Connection, ids: Sequence[str], at: datetime, rule: str) -> None:
+    """Empty the rows; an entry in the custody log tells each from one that somebody removed."""
     for some in in_chunks(ids):
+        going = select(captures).where(captures.c.id.in_(some), captures.c.record_sha256 != "")
+        for row in connection.execute(going.order_by(captures.c.school_id, captures.c.chain_index)).all():
+            add_entry(connection, _deleted(row, at, rule))
         emptied = update(captures).where(captures.c.id.in_(some))
-        connection.execute(emptied.values(forgotten_at=at, files=[], limits=[], error=""))
+        connection.execute(emptied.values(forgotten_at=at, files=[], limits=[], error="", answer=None))
+
+
+def _deleted(row: Row[Any], at: datetime, rule: str) -> Event:
+    return Event(
+        school=row.school_id,
+        at=at,
+        deed=Deed.DELETED,
+        by="system",
+        why=rule,
+        alert=row.alert,
+        capture=row.id,
+        object_sha256=row.record_sha256,
+    )
 
 
 def _let_hashes_go(connection: Connection, at: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, or_, select
 
+from monitor.clocks import Watched
 from monitor.store import tables
 from monitor.store.database import Database
 from monitor.store.tables import changes, heartbeats, troubles
@@ -13,6 +14,7 @@ from monitor.store.upserts import replace
 
 EFFECTIVE = "effective"
 MODEL_OUT = "model out"
+CLOCK = "clock"
 ONCE_IN = timedelta(minutes=10)
 """A job that fails every two seconds in the same way is noted once in this span."""
 LONG_GONE = timedelta(days=7)
@@ -97,6 +99,27 @@ class Journal:
             return None
         told = json.loads(value)
         return Outage(since=datetime.fromisoformat(told["since"]), reason=told["reason"])
+
+    def clock(self) -> Watched | None:
+        """The clock as retention has watched it; None before its first run."""
+        chosen = select(tables.settings.c.value).where(tables.settings.c.name == CLOCK)
+        with self._database.reading() as connection:
+            value = connection.scalar(chosen)
+        if value is None:
+            return None
+        since, last, before = json.loads(value)
+        return Watched(
+            since=datetime.fromisoformat(since),
+            last=datetime.fromisoformat(last),
+            before=datetime.fromisoformat(before) if before else None,
+        )
+
+    def keep_clock(self, clock: Watched) -> None:
+        """Remember how the clock has gone."""
+        before = clock.before.isoformat() if clock.before else None
+        told = (clock.since.isoformat(), clock.last.isoformat(), before)
+        with self._database.writing() as connection:
+            replace(connection, tables.settings, {"name": CLOCK, "value": json.dumps(told)})
 
     def trouble(self, what: str, message: str, at: datetime) -> None:
         """A job failed in a way that nobody foresaw; `what` names the job.

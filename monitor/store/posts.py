@@ -58,6 +58,12 @@ class Posts:
         with self._database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(posts)) or 0
 
+    def unsealed(self) -> int:
+        """How many texts are kept that this machine can read: revisions of posts."""
+        kept = select(func.count()).where(revisions.c.text.is_not(None), ~revisions.c.sealed)
+        with self._database.reading() as connection:
+            return connection.scalar(kept) or 0
+
     def _unknown(self, connection: Connection, source: str, rest: Mapping[Identity, Post]) -> list[Post]:
         rest = without(rest, held_identities(connection, rest))
         rest = without(rest, hashed_identities(connection, self._hasher, source, rest))

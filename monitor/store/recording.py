@@ -9,11 +9,13 @@ from sqlalchemy import Connection, Row, and_, exists, or_, select, update
 
 from connectors.post import Batch, Post, State
 from monitor.store.alerting import Alerting, Kept, Made, is_private
+from monitor.store.covered import covered, lock_beside, locked_beside
 from monitor.store.database import Database, share_turn, take_turns
 from monitor.store.findings import Findings, Judged, Recorded
 from monitor.store.hashes import Hasher, known_id
 from monitor.store.posts import Identity, buried_identities, identity, in_chunks, these, without
 from monitor.store.rows import identity_row, post_row
+from monitor.store.secrecy import Secrecy
 from monitor.store.sources import standing, tally_time
 from monitor.store.tables import (
     alert_posts,
@@ -39,6 +41,9 @@ class _Chunk:
     posts: Mapping[Identity, Post]
     judged: Mapping[Identity, Sequence[Judged]]
     at: datetime
+    secrecy: Secrecy | None = None
+    marked: Sequence[Post] = ()
+    """What its platform marks as sensitive, of all that came."""
     read: int = 0
 
     @property
@@ -54,10 +59,14 @@ class Recorder:
     database: Database
     hasher: Hasher
     new_id: Callable[[datetime], str]
+    secrecy: Secrecy | None = None
 
     def record(self, findings: Findings, at: datetime) -> Recorded:
         """Write them, in chunks, each whole; only the last one moves the cursor."""
         self._refresh_hashes(findings, at)
+        if marked := covered(findings.batch.posts):
+            with self.database.writing() as connection:
+                lock_beside(connection, marked)
         every = _once(findings)
         judged = _by_post(findings.judged)
         chunks = list(in_chunks(list(every.items()))) or [()]
@@ -84,8 +93,12 @@ class Recorder:
             share_turn(connection, "upkeep")
             take_turns(connection, *_schools(posts, judged))
             kept = without(posts, buried_identities(connection, self.hasher, posts))
-            chunk = _Chunk(connection, _source(connection, findings.source), kept, judged, at)
-            alerting = Alerting(connection, findings.source, at, self.new_id, findings.apart)
+            marked = covered(findings.batch.posts)
+            source = _source(connection, findings.source)
+            chunk = _Chunk(connection, source, kept, judged, at, self.secrecy, marked)
+            alerting = Alerting(
+                connection, findings.source, at, self.new_id, findings.apart, secrecy=self.secrecy
+            )
             _keep_related(chunk, alerting)
             self._hash_unrelated(chunk)
             chunk.read += findings.passed if last else 0
@@ -165,7 +178,7 @@ def _keep_related(chunk: _Chunk, alerting: Alerting) -> None:
         _considered(chunk)
     for which in related:
         for judged in chunk.judged[which]:
-            alerting.settle(judged, kept[which])
+            alerting.settle(locked_beside(chunk.connection, judged, chunk.marked), kept[which])
 
 
 def _keep(chunk: _Chunk, post: Post) -> Kept:
@@ -174,7 +187,7 @@ def _keep(chunk: _Chunk, post: Post) -> Kept:
     wanted = and_(*(posts.c[name] == value for name, value in identity_row(post).items()))
     number = chunk.connection.scalars(select(posts.c.id).where(wanted)).one()
     revision = {"post": number, "revision": post.revision}
-    said = {**revision, "title": post.title, "text": post.text, "seen_at": chunk.at}
+    said = {**revision, **_said(chunk, post), "seen_at": chunk.at}
     is_edit = add_missing(chunk.connection, revisions, [said]) == 1
     if is_edit and not is_new:
         _edit(chunk, number, post)
@@ -183,10 +196,20 @@ def _keep(chunk: _Chunk, post: Post) -> Kept:
     return Kept(number, chunk.connection.scalars(select(revisions.c.id).where(same)).one())
 
 
+def _said(chunk: _Chunk, post: Post) -> dict[str, Any]:
+    if chunk.secrecy is not None:
+        return chunk.secrecy.revision(post)
+    return {"title": post.title, "text": post.text, "sealed": False}
+
+
+def _columns(chunk: _Chunk, post: Post) -> dict[str, Any]:
+    return post_row(post) if chunk.secrecy is None else {**post_row(post), **chunk.secrecy.post(post)}
+
+
 def _new_row(chunk: _Chunk, post: Post) -> dict[str, Any]:
     row = {
         **identity_row(post),
-        **post_row(post),
+        **_columns(chunk, post),
         "source": chunk.source.id,
         "seen_at": chunk.at,
         "changed_at": chunk.at,
@@ -196,7 +219,7 @@ def _new_row(chunk: _Chunk, post: Post) -> dict[str, Any]:
 
 
 def _edit(chunk: _Chunk, number: int, post: Post) -> None:
-    row = {**post_row(post), "changed_at": chunk.at, "gone_at": None}
+    row = {**_columns(chunk, post), "changed_at": chunk.at, "gone_at": None}
     if not _names_author(chunk, post):
         del row["author"]
         _forget_author(chunk, number)

@@ -10,7 +10,7 @@ from classifiers.taxonomy import Severity
 from classifiers.verdict import Fired, Verdict
 from connectors.post import Channel, Post
 from monitor.alerts import Alert, Judgement, Reason, Status
-from monitor.captures import Capture, File, Kind, Progress
+from monitor.captures import Capture, File, Kind, Link, Progress
 from monitor.notices import Notice, NoticeKind
 from monitor.playbook import Role
 from monitor.store.hashes import held_id
@@ -32,6 +32,7 @@ def post_row(post: Post) -> dict[str, Any]:
         "links": list(post.links),
         "has_media": post.has_media,
         "sensitive": post.sensitive,
+        "sealed": False,
     }
 
 
@@ -41,22 +42,25 @@ def identity_row(post: Post) -> dict[str, str]:
 
 
 def read_post(row: Row[Any]) -> Post:
-    """A post at the revision that the row was joined with."""
+    """A post at the revision that the row was joined with, whose own seal is `words_sealed`.
+
+    Words that are sealed are left out.
+    """
     return Post(
         platform=row.platform,
         id=row.post_id or "",
         url=row.url,
-        text=row.text or "",
-        title=row.title or "",
-        author=row.author,
+        text="" if row.words_sealed else row.text or "",
+        title="" if row.words_sealed else row.title or "",
+        author=None if row.sealed else row.author,
         posted_at=row.posted_at,
         edited_at=row.edited_at,
         language=row.language,
         channel=Channel(row.channel),
         parent=row.parent,
-        parent_text=row.parent_text,
+        parent_text="" if row.sealed else row.parent_text,
         thread=row.thread,
-        links=tuple(row.links),
+        links=() if row.sealed else tuple(row.links),
         has_media=row.has_media,
         sensitive=row.sensitive,
     )
@@ -170,6 +174,9 @@ def read_capture(row: Row[Any]) -> Capture:
         files=() if gone else tuple(File(**file) for file in row.files),
         record_sha256=row.record_sha256,
         limits=("Deleted under the retention rules.",) if gone else tuple(row.limits),
+        school=row.school_id,
+        link=None if row.chain_index is None else Link(row.chain_index, row.previous_sha256),
+        forgotten_at=row.forgotten_at,
     )
 
 

@@ -196,7 +196,7 @@ class Sources:
             return [_read_coverage(row) for row in connection.execute(chosen)]
 
     def release_dead(self, workers: Sequence[str]) -> None:
-        """Give back the claims (on sources, captures and notices) of workers known to be gone."""
+        """Give back the claims (on sources, captures, notices, time-stamps) of workers known to be gone."""
         with self._database.writing() as connection:
             for table in CLAIMED:
                 theirs = table.c.claimed_by.in_(list(workers))

@@ -6,17 +6,22 @@ from pathlib import Path
 
 from ulid import ULID
 
+from monitor.holdings import Holdings
 from monitor.store.alerts import Alerts
+from monitor.store.anchors import Anchors
 from monitor.store.captures import Captures
 from monitor.store.cases import Cases
+from monitor.store.custody import Custody
 from monitor.store.database import Database
 from monitor.store.findings import Findings, Recorded
 from monitor.store.forgetting import Forgetting
 from monitor.store.hashes import Hasher, read_key
+from monitor.store.holdings import holdings_of
 from monitor.store.journal import Journal
 from monitor.store.notices import Notices
 from monitor.store.posts import Posts
 from monitor.store.recording import Recorder
+from monitor.store.secrecy import Secrecy
 from monitor.store.sources import Sources
 from monitor.store.upgrading import bring_up_to_date
 
@@ -35,18 +40,28 @@ class Store:
     captures: Captures
     notices: Notices
     cases: Cases
+    custody: Custody
+    anchors: Anchors
     journal: Journal
     forgetting: Forgetting
 
-    def __init__(self, database: Database, hasher: Hasher, new_id: Callable[[datetime], str]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hasher: Hasher,
+        new_id: Callable[[datetime], str],
+        secrecy: Secrecy | None = None,
+    ) -> None:
         self._database = database
-        self._recorder = Recorder(database, hasher, new_id)
+        self._recorder = Recorder(database, hasher, new_id, secrecy)
         self.sources = Sources(database)
         self.posts = Posts(database, hasher)
         self.alerts = Alerts(database)
         self.captures = Captures(database)
         self.notices = Notices(database)
         self.cases = Cases(database)
+        self.custody = Custody(database)
+        self.anchors = Anchors(database)
         self.journal = Journal(database)
         self.forgetting = Forgetting(database, hasher)
 
@@ -62,6 +77,15 @@ class Store:
         Recording the same findings twice changes nothing. Raises LookupError for a source never synced.
         """
         return self._recorder.record(findings, at)
+
+    def keeping(self, secrecy: Secrecy | None) -> "Store":
+        """The same store on the same connections, which seals the words of posts that it writes, or not."""
+        recorder = self._recorder
+        return Store(self._database, recorder.hasher, recorder.new_id, secrecy)
+
+    def holdings(self, school: str) -> Holdings:
+        """All that is held of a school's evidence besides its files, at one moment."""
+        return holdings_of(self._database, school)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -22,10 +22,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: a database at this version needs nothing, and alembic need not be loaded."""
 
 
@@ -101,8 +102,9 @@ def _school(**options: Any) -> Column[str]:
     return Column("school_id", String(64), nullable=False, **options)
 
 
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
+def _flag(name: str, *, later: bool = False) -> Column[bool]:
+    """One that came `later` is false in rows that are older."""
+    return Column(name, Boolean, nullable=False, server_default=false() if later else None)
 
 
 def _words(name: str, *, missing: bool = False) -> Column[str]:
@@ -190,16 +192,23 @@ posts = Table(
     _flag("reconsider"),
     _moment("gone_at", missing=True),
     _moment("forgotten_at", missing=True),
+    _flag("sealed", later=True),
     UniqueConstraint("platform", "post_id"),
 )
 """Posts that speak of a school of ours, and no others. Whose people may see one is said by its mentions,
 which carry the school. A forgotten post has lost its id, url, author and text; a tombstone keeps it
-away."""
+away. Of a `sealed` one nobody here can read author, parent_text and links."""
 Index(
     "ix_posts_kept_changed_at",
     posts.c.changed_at,
     sqlite_where=text("forgotten_at IS NULL"),
     postgresql_where=text("forgotten_at IS NULL"),
+)
+Index(
+    "ix_posts_sensitive",
+    posts.c.platform,
+    sqlite_where=text("sensitive = 1"),
+    postgresql_where=text("sensitive"),
 )
 
 revisions = Table(
@@ -211,9 +220,12 @@ revisions = Table(
     _words("title", missing=True),
     _words("text", missing=True),
     _moment("seen_at"),
+    _flag("sealed", later=True),
+    Column("named", JSON(none_as_null=True)),
     UniqueConstraint("post", "revision"),
 )
-"""What a post said, each time that it changed; emptied when it is forgotten."""
+"""What a post said, each time that it changed; emptied when it is forgotten. Of a `sealed` one nobody here
+can read title and text; `named` is then whom its words named when they were sealed."""
 
 mentions = Table(
     "mentions",
@@ -311,9 +323,9 @@ captures = Table(
     "captures",
     metadata,
     Column("id", String(26), primary_key=True),
-    _to("alert", "alerts.number"),
+    Column("alert", Integer, ForeignKey("alerts.number")),
     _school(),
-    _to("revision", "revisions.id"),
+    Column("revision", Integer, ForeignKey("revisions.id")),
     Column("progress", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     _moment("next_try_at"),
@@ -324,18 +336,85 @@ captures = Table(
     _words("folder"),
     _json("files"),
     Column("record_sha256", Text, nullable=False),
+    Column("chain_index", Integer),
+    Column("previous_sha256", Text),
+    _words("answer", missing=True),
+    Column("clues", JSON(none_as_null=True)),
     _json("limits"),
     _moment("forgotten_at", missing=True),
     _moment("removed_at", missing=True),
     UniqueConstraint("alert", "revision"),
+    UniqueConstraint("school_id", "chain_index"),
 )
-"""Evidence that is to be taken or was: one for each revision that made or raised an alert. The files lie on
-disk; after retention the row stays as a tombstone with the hash of its record."""
+"""Evidence that is to be taken or was: one for each revision that made or raised an alert, and what people
+took by hand (then without alert or revision). The files lie on disk; after retention the row stays as a
+tombstone with the hash of its record. `chain_index` and `previous_sha256` are its place in the chain;
+`answer` is the post's part of the platform's answer, until it is taken; so are `clues`, by which the camera
+finds a post whose words are sealed."""
 Index(
     "ix_captures_due",
     captures.c.next_try_at,
     sqlite_where=text("progress = 'due'"),
     postgresql_where=text("progress = 'due'"),
+)
+
+custody = Table(
+    "custody",
+    metadata,
+    _number(),
+    _school(),
+    Column("number", Integer, nullable=False),
+    _moment("at"),
+    Column("deed", Text, nullable=False),
+    _words("by"),
+    _words("why"),
+    Column("alert", Integer),
+    Column("capture", String(26), index=True),
+    Column("object_sha256", Text, nullable=False),
+    Column("previous_sha256", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    UniqueConstraint("school_id", "number"),
+)
+"""Who did what with evidence: lines are added and never changed, each with the hash of the one before."""
+
+anchors = Table(
+    "anchors",
+    metadata,
+    _number(),
+    _school(),
+    Column("number", Integer, nullable=False),
+    _moment("made_at"),
+    Column("statement", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    UniqueConstraint("school_id", "number"),
+)
+"""Signed statements of how a school's chain stood, one after each batch of captures and at least daily."""
+
+stamps = Table(
+    "stamps",
+    metadata,
+    _number(),
+    _to("anchor", "anchors.id"),
+    _school(),
+    Column("authority", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("next_try_at"),
+    _words("error"),
+    *_claim(),
+    Column("token", LargeBinary, nullable=False),
+    Column("certificates", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    _moment("stamped_at", missing=True),
+    UniqueConstraint("anchor", "authority"),
+)
+"""The time-stamp of each authority for each anchor, or how far it has come."""
+Index(
+    "ix_stamps_waiting",
+    stamps.c.next_try_at,
+    sqlite_where=text("state <> 'ok'"),
+    postgresql_where=text("state <> 'ok'"),
 )
 
 notices = Table(
@@ -457,7 +536,8 @@ settings = Table(
     Column("name", Text, primary_key=True),
     _words("value"),
 )
-"""The effective settings as they last were, without secrets; and, while the model is out, since when."""
+"""The effective settings as they last were, without secrets; while the model is out, since when;
+and how steadily the clock went by which things are forgotten."""
 
 troubles = Table(
     "troubles",

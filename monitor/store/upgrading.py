@@ -41,9 +41,14 @@ def _file_of(database: Database) -> Path | None:
 
 
 def _touch(file: Path) -> None:
-    """A new file is for its owner's eyes alone; SQLite gives the files beside it the same mode."""
+    """A new file is for its owner's eyes alone; SQLite gives the files beside it the same mode.
+
+    One that is there is not even opened: closing it would give up every lock that this process has on it, as
+    POSIX has it, and SQLite would not know.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    if not file.exists():
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _is_ready(database: Database, head: str) -> bool:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from monitor.notices import NoticeKind
 from monitor.store.claims import free
 from monitor.store.posts import in_chunks
-from monitor.store.tables import alerts, digest_entries, digests, notices, owed
+from monitor.store.tables import alert_posts, alerts, captures, digest_entries, digests, notices, owed
 
 ABOUT_ALERTS = (NoticeKind.URGENT.value, NoticeKind.DIGEST.value)
 WITHDRAWN = "withdrawn"
@@ -31,12 +31,30 @@ WITHDRAWN = "withdrawn"
 def lock_media(connection: Connection, alert: int) -> None:
     """Nobody is to open what this alert is about; messages that still show where it is are emptied.
 
+    So is what the platform answered of it (DOMAIN 3.7). Another school's alert about the same post, and
+    whatever stands in the same thread, is locked with it.
+
     An empty message is not sent, and is taken back once nobody holds it. One that is being sent right now
     cannot be called back; should the server refuse it, it is not tried again as it was.
     """
+    beside = connection.scalars(_beside(alert))
+    for number in sorted({alert, *beside}):  # in one order everywhere, against deadlocks
+        _lock(connection, number)
+
+
+def _beside(alert: int) -> Select[Any]:
+    """Alerts of any school, not locked yet, that speak of the same posts or stand in the same thread."""
+    theirs = select(alert_posts.c.post).where(alert_posts.c.alert == alert)
+    same_post = alerts.c.number.in_(select(alert_posts.c.alert).where(alert_posts.c.post.in_(theirs)))
+    thread = select(alerts.c.thread).where(alerts.c.number == alert).scalar_subquery()
+    return select(alerts.c.number).where(or_(same_post, alerts.c.thread == thread), ~alerts.c.media_lock)
+
+
+def _lock(connection: Connection, alert: int) -> None:
     opened = update(alerts).where(alerts.c.number == alert, ~alerts.c.media_lock)
     if connection.execute(opened.values(media_lock=True)).rowcount:
         withdraw_unsent(connection, alert)
+        connection.execute(update(captures).where(captures.c.alert == alert).values(answer=None))
 
 
 def withdraw_unsent(connection: Connection, alert: int) -> None:

@@ -1,15 +1,20 @@
 """Evidence rows, people's acts, and what happened to the worker."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_samples import AT, LEASE, SCHOOL, make_capture, make_findings, make_judged, make_post
+from store_samples import AT, LEASE, SCHOOL, book, make_capture, make_findings, make_judged, make_post
 
 from classifiers.taxonomy import Severity
 from monitor.alerts import Status
-from monitor.captures import Progress
+from monitor.captures import FIRST, Kind, LockedMeanwhile, Progress
 from monitor.cases import Act, CaseEvent
+from monitor.custody import Deed, Event
+from monitor.store.database import Database
 from monitor.store.store import Store
+from monitor.store.withdrawing import lock_media
 
 MINUTE = timedelta(minutes=1)
 
@@ -31,28 +36,95 @@ def test_the_gravest_capture_is_taken_first(store: Store) -> None:
     assert [order and order.post_id for order in orders] == ["item-1", "item-3", "item-2", None]
 
 
+def test_what_was_never_tried_goes_before_a_graver_one_that_was(store: Store) -> None:
+    grave, mild = make_judged(make_post(1), Severity.CRITICAL), make_judged(make_post(2), Severity.LOW)
+    store.record(make_findings(grave, mild, make_judged(make_post(3))), AT)
+    first = store.captures.claim("camera", AT, AT + LEASE)
+    assert first is not None
+    store.captures.failed(first.id, "the page did not answer", AT + MINUTE, AT)
+
+    orders = [store.captures.claim("camera", AT + MINUTE, AT + LEASE) for _ in range(4)]
+
+    assert [order and order.post_id for order in orders] == ["item-3", "item-2", "item-1", None]
+
+
+def test_an_order_says_what_the_post_scored(store: Store) -> None:
+    store.record(make_findings(make_judged(make_post())), AT)
+
+    order = store.captures.claim("camera", AT, AT + LEASE)
+
+    assert order is not None
+    assert order.scores == {"abuse.threat_violence": 0.9}
+
+
 def test_a_capture_that_was_taken_comes_back_as_it_was(store: Store) -> None:
     store.record(make_findings(make_judged(make_post())), AT)
     order = store.captures.claim("camera", AT, AT + LEASE)
     assert order is not None
     capture = make_capture(order.id, 1001)
 
-    store.captures.done(capture)
+    booked = book(store, capture)
 
-    assert store.captures.of_alert(1001) == [capture]
+    assert booked == replace(capture, link=FIRST)
+    assert store.captures.of_alert(1001) == [booked] == store.captures.of_school(SCHOOL)
     assert store.captures.waiting() == 0
+
+
+def test_one_that_a_person_had_taken_is_found_by_its_id_and_the_log_says_when_it_was_shut_away(
+    store: Store,
+) -> None:
+    taken = replace(make_capture("01KAEX4M8ZJ5T3R0W2Y6B7C9DE", 1), alert=None)
+    booked = book(store, taken, by="D. Lead", why="named in a call")
+    assert store.captures.get(booked.id) == booked
+    assert store.captures.get("01KAEX4M8ZJ5T3R0W2Y6B7C9DF") is None
+    assert store.captures.quarantined() == set()
+
+    shut = Event(school=SCHOOL, at=AT, deed=Deed.QUARANTINED, by="D. Lead", why="w", capture=booked.id)
+    store.custody.append(shut)
+
+    assert store.captures.quarantined() == {booked.id}
 
 
 def test_evidence_is_never_overwritten(store: Store) -> None:
     store.record(make_findings(make_judged(make_post())), AT)
     order = store.captures.claim("camera", AT, AT + LEASE)
     assert order is not None
-    first = make_capture(order.id, 1001)
-    store.captures.done(first)
+    first = book(store, make_capture(order.id, 1001))
 
-    store.captures.done(make_capture(order.id, 1001, progress=Progress.LIMITED, record_sha256="ef" * 32))
+    second = book(store, make_capture(order.id, 1001, progress=Progress.LIMITED, record_sha256="ef" * 32))
 
+    assert second == first
     assert store.captures.of_alert(1001) == [first]
+
+
+def test_of_what_was_locked_since_it_was_taken_nothing_is_booked_but_a_record(store: Store) -> None:
+    """DOMAIN 3.7: the camera took it while nothing locked it yet."""
+    store.record(make_findings(make_judged(make_post())), AT)
+    order = store.captures.claim("camera", AT, AT + LEASE)
+    assert order is not None
+    store.cases.append(act(1001, Act.LOCKED))
+
+    with pytest.raises(LockedMeanwhile):
+        book(store, make_capture(order.id, 1001))
+    assert (store.captures.of_school(SCHOOL), store.captures.waiting()) == ([], 1)
+
+    record = make_capture(order.id, 1001, kind=Kind.METADATA_ONLY, files=(), locks=True)
+    assert book(store, record).link == FIRST
+
+
+def test_a_booking_waits_for_a_lock_that_is_being_set(store: Store, database: Database) -> None:
+    store.record(make_findings(make_judged(make_post())), AT)
+    order = store.captures.claim("camera", AT, AT + LEASE)
+    assert order is not None
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing() as connection:
+            lock_media(connection, 1001)
+            booking = pool.submit(book, store, make_capture(order.id, 1001))
+            with pytest.raises(TimeoutError):
+                booking.result(0.5)
+        with pytest.raises(LockedMeanwhile):
+            booking.result(30)
 
 
 def test_a_capture_that_failed_is_tried_again_and_counts_its_attempts(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Table, select
 from store_samples import (
@@ -9,6 +10,7 @@ from store_samples import (
     DSL,
     LEASE,
     SCHOOL,
+    book,
     make_capture,
     make_findings,
     make_judged,
@@ -20,6 +22,7 @@ from classifiers.taxonomy import Severity
 from connectors.post import Post
 from monitor.captures import Progress
 from monitor.cases import Act, CaseEvent
+from monitor.custody import Deed, Event
 from monitor.notices import NoticeKind
 from monitor.store.database import Database
 from monitor.store.forgetting import Forgotten, Retention
@@ -46,6 +49,7 @@ def telling(number: int = 1) -> Post:
         parent_text=SECRET,
         thread=f"{SECRET}-{number}",
         links=(f"https://{SECRET}.example/",),
+        answer=SECRET,
     )
 
 
@@ -58,7 +62,7 @@ def take(store: Store, capture_at: datetime = AT) -> str:
     """Take the next due capture, and say which it was."""
     order = store.captures.claim("camera", AT, AT + LEASE)
     assert order is not None
-    store.captures.done(make_capture(order.id, order.alert, capture_at))
+    book(store, make_capture(order.id, order.alert, capture_at))
     return order.id
 
 
@@ -211,6 +215,66 @@ def test_folders_are_named_until_somebody_says_that_they_are_gone(store: Store) 
 
     assert first == again != ()
     assert store.forgetting.forget(RULES, AT + RULES.evidence).captures == ()
+
+
+def test_domain_3_3_a_lawful_deletion_leaves_an_entry_in_the_custody_log(store: Store) -> None:
+    store.record(make_findings(make_judged(telling())), AT)
+    capture_id = take(store)
+    act(store, 1001, Act.NOT_A_CONCERN)
+
+    for _ in range(2):
+        store.forgetting.forget(RULES, AT + RULES.evidence)
+
+    captured, deleted = store.custody.of_capture(capture_id)
+    assert captured.event.deed is Deed.CAPTURED
+    assert deleted.event == Event(
+        school=SCHOOL,
+        at=AT + RULES.evidence,
+        deed=Deed.DELETED,
+        by="system",
+        why="retention: evidence is kept 190 days after its alert was closed, or after it was taken where "
+        "there is no alert",
+        alert=1001,
+        capture=capture_id,
+        object_sha256="cd" * 32,
+    )
+    assert "marzipan" not in str(deleted)
+
+
+def test_what_a_person_had_taken_without_an_alert_goes_when_it_is_old(store: Store) -> None:
+    by_hand = replace(make_capture("by-hand", 1001), alert=None)
+    book(store, by_hand, by="Dana Lead", why="asked by the police")
+
+    assert store.forgetting.forget(RULES, AT + RULES.evidence - DAY).captures == ()
+    assert store.forgetting.forget(RULES, AT + RULES.evidence).captures == (by_hand.folder,)
+
+
+def test_what_lies_in_quarantine_stays_until_police_or_lado_advise(store: Store) -> None:
+    """DOMAIN 3.7: no rule deletes any of it, with an alert or without, even where nothing is on hold."""
+    store.record(make_findings(make_judged(make_post(1)), make_judged(make_post(2))), AT)
+    taken = [take(store), take(store)]
+    act(store, 1001, Act.NOT_A_CONCERN)
+    act(store, 1002, Act.NOT_A_CONCERN)
+    for name in ("by-hand-1", "by-hand-2"):
+        book(store, replace(make_capture(name, 1001), alert=None), by="Dana Lead", why="asked by the police")
+    for shut, of in ((taken[0], 1001), ("by-hand-1", None)):
+        store.custody.append(
+            Event(
+                school=SCHOOL,
+                at=AT,
+                deed=Deed.QUARANTINED,
+                by="Dana Lead",
+                why="by accident",
+                alert=of,
+                capture=shut,
+                object_sha256="cd" * 32,
+            )
+        )
+
+    gone = store.forgetting.forget(RULES, AT + 20 * RULES.evidence).captures
+
+    assert {Path(folder).name for folder in gone} == {taken[1], "by-hand-2"}
+    assert store.custody.of_capture(taken[0])[-1].event.deed is Deed.QUARANTINED
 
 
 def test_evidence_of_an_open_alert_stays(store: Store) -> None:

@@ -6,15 +6,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, MetaData, Table, inspect, text
 from store_samples import AT, SOURCES, make_findings, make_judged, make_post, open_in
 
 from monitor.store import tables
@@ -54,8 +57,82 @@ def later(tmp_path: Path) -> Path:
 
 def test_the_migrations_make_the_tables_that_the_code_speaks_of(store: Store, database: Database) -> None:
     with database.reading() as connection:
-        context = MigrationContext.configure(connection)
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_a_database_of_the_first_version_comes_through_with_its_rows_whole(
+    empty_url: str, tmp_path: Path
+) -> None:
+    database = Database(empty_url)
+    bring_up_to_date(database, tmp_path / "backups", head="0001")
+    with database.writing() as connection:
+        first = MetaData()
+        first.reflect(connection)
+        for name, values in FIRST.items():
+            connection.execute(first.tables[name].insert().values(**filled(first.tables[name], values)))
+        before = {name: read(connection, name, first.tables[name].columns.keys()) for name in FIRST}
+
+    bring_up_to_date(database, tmp_path / "backups")
+
+    with database.reading() as connection:
+        after = {name: read(connection, name, first.tables[name].columns.keys()) for name in FIRST}
+        sealed = [connection.scalar(text(f"SELECT sealed FROM {name}")) for name in ("posts", "revisions")]
+        links = read(connection, "captures", ["chain_index", "previous_sha256", "answer", "clues"])
+    database.close()
+    assert after == before
+    assert sealed == [False, False]
+    assert links == [(None, None, None, None)]
+
+
+def test_the_largest_tables_of_a_sqlite_file_are_not_written_anew_for_a_new_column(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path))
+    where = "SELECT name, rootpage FROM sqlite_schema WHERE name IN ('posts', 'revisions') ORDER BY name"
+    places = []
+    for head in ("0001", "0002"):
+        bring_up_to_date(database, tmp_path / "backups", head=head)
+        with database.reading() as connection:
+            places.append(connection.execute(text(where)).all())
+    database.close()
+
+    assert places[0] == places[1]
+
+
+FIRST: dict[str, dict[str, Any]] = {
+    "sources": {"id": 1, "name": "paper"},
+    "posts": {
+        "id": 3,
+        "source": 1,
+        "post_id": "item-1",
+        "author": "Łukasz 🚲",
+        "links": ["https://a.example"],
+    },
+    "revisions": {"id": 5, "post": 3, "revision": "ab12", "title": "Item", "text": "The gate\nwas 'open'."},
+    "alerts": {"number": 1001, "post": 3, "school_id": "harrowby-green", "closed_at": AT},
+    "captures": {"id": "01JCAPTURE", "alert": 1001, "revision": 5, "captured_at": AT, "limits": ["none"]},
+}
+"""A row of each table that the second version changes, and of those that they point to."""
+
+
+def filled(table: Table, values: dict[str, Any]) -> dict[str, Any]:
+    """These values, and something in every other column that may not be empty."""
+    made: dict[type, Any] = {
+        str: "x",
+        int: 7,
+        bool: True,
+        float: 0.5,
+        datetime: AT,
+        object: ["y"],
+        bytes: b"z",
+    }
+    needed = {one.name: made[one.type.python_type] for one in table.columns if not one.nullable}
+    return needed | values
+
+
+def read(connection: Connection, name: str, columns: Sequence[str]) -> list[Any]:
+    """These columns of every row."""
+    chosen = ", ".join(f'"{column}"' for column in columns)
+    return [tuple(row) for row in connection.execute(text(f'SELECT {chosen} FROM "{name}"'))]
 
 
 def test_the_version_that_the_code_expects_is_the_newest_migration() -> None:
@@ -200,11 +277,11 @@ def test_opening_a_database_that_is_up_to_date_is_quick_and_loads_no_alembic(tmp
     assert time.monotonic() - began < 5
 
 
-def test_many_processes_open_a_new_database_at_once(database_url: str, tmp_path: Path) -> None:
+def test_many_processes_open_a_new_database_at_once(empty_url: str, tmp_path: Path) -> None:
     script = (
         "import sys, pathlib; from monitor.store.store import open_store; "
         f"folder = pathlib.Path({str(tmp_path)!r}); "
-        f"open_store({database_url!r}, folder / 'posts.key', folder / 'backups').close()"
+        f"open_store({empty_url!r}, folder / 'posts.key', folder / 'backups').close()"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
 
@@ -228,3 +305,18 @@ def test_a_copy_is_whole_although_somebody_writes(tmp_path: Path, later: Path) -
         assert copied.execute("SELECT count(*) FROM alerts").fetchone() == (20,)
     database.close()
     store.close()
+
+
+def test_a_second_store_in_one_process_gives_up_no_lock_of_the_first(tmp_path: Path) -> None:
+    """Whoever closes the file last removes SQLite's log; without our locks another process would think so."""
+    url, look = f"sqlite:///{tmp_path}/monitor.db", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1])"
+    first = open_in(tmp_path, url)
+    first.sources.sync(SOURCES, AT)
+    second = open_in(tmp_path, url)
+    second.close()
+
+    read = f"{look}; c.execute('select count(*) from sources').fetchone(); c.close()"
+    subprocess.run([sys.executable, "-c", read, tmp_path / "monitor.db"], check=True)
+
+    assert (tmp_path / "monitor.db-wal").exists()
+    first.close()

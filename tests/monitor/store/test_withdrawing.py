@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from store_samples import AT, DSL, LEASE, SCHOOL, make_capture, make_findings, make_judged, make_post
+from store_samples import AT, DSL, LEASE, SCHOOL, book, make_capture, make_findings, make_judged, make_post
 
 from monitor.captures import Kind
+from monitor.cases import Act, CaseEvent
 from monitor.notices import NoticeKind
 from monitor.store.store import Store
 
@@ -62,10 +63,17 @@ def lock_by_the_page(store: Store) -> None:
     """The camera found words round the post that lock it."""
     order = store.captures.claim("camera", AT, AT + LEASE)
     assert order is not None
-    store.captures.done(make_capture(order.id, order.alert, kind=Kind.METADATA_ONLY, files=(), locks=True))
+    book(store, make_capture(order.id, order.alert, kind=Kind.METADATA_ONLY, files=(), locks=True))
 
 
-@pytest.mark.parametrize("lock", [lock_by_the_post, lock_by_the_story, lock_by_the_page])
+def lock_by_a_person(store: Store) -> None:
+    """Somebody knows more than the words say."""
+    store.cases.append(CaseEvent(alert=1001, act=Act.LOCKED, by="Dana Lead", at=AT))
+    order = store.captures.claim("camera", AT, AT + LEASE)
+    assert order is None or order.media_lock
+
+
+@pytest.mark.parametrize("lock", [lock_by_the_post, lock_by_the_story, lock_by_the_page, lock_by_a_person])
 def test_what_was_written_of_an_alert_and_not_sent_is_written_anew_when_it_is_locked(
     store: Store, lock: Callable[[Store], None]
 ) -> None:
