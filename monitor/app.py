@@ -7,9 +7,10 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,27 +22,40 @@ from classifiers.shipped import FOLDER, Shipped
 from classifiers.transformer import ModelUnavailable, Transformer
 from classifiers.verdict import Passage
 from connectors.connector import Connector, Stream
+from monitor.anchors import StampState
+from monitor.clocks import local
 from monitor.config.effective import differences, settings_json
 from monitor.config.settings import Config
 from monitor.evidence.browser import Found, find_browser
 from monitor.evidence.camera import Camera
+from monitor.evidence.printing import as_pdf
+from monitor.evidence.sealing import Sealer
+from monitor.evidence.signing import KeyUnusable
+from monitor.evidence.timekeeping import ask_kernel
+from monitor.evidence.timestamps import Authority
+from monitor.jobs.anchor import Anchoring, Stamping
 from monitor.jobs.beat import Beat
 from monitor.jobs.capture import Capturing
 from monitor.jobs.deliver import Deliver
-from monitor.jobs.forget import Forget
+from monitor.jobs.forget import Forget, waiting
+from monitor.jobs.hand_over import HandOver
 from monitor.jobs.listen import Listen
 from monitor.jobs.poll import Poll, Polled
 from monitor.jobs.probe import Probe
+from monitor.jobs.verify import Verifying
 from monitor.jobs.workers import is_dead, worker_name
 from monitor.jobs.write import Manner, Write
 from monitor.mentions.register import Register
 from monitor.network import make_http
-from monitor.notices import Notice
-from monitor.store.store import Store, open_store
+from monitor.notices import Notice, named
+from monitor.store.secrecy import Secrecy
+from monitor.store.store import Store, new_ulid, open_store
 
 VERSION = version("school-mention-monitor")
 LITTLE_DISK = 2_000_000_000
 """Bytes of free disk below which people hear of it."""
+LATE = timedelta(hours=2)
+"""How old an anchor is when people hear that an authority has not stamped it."""
 
 
 def now() -> datetime:
@@ -63,6 +77,9 @@ class App:
     poll: Poll
     listen: Listen
     capturing: Capturing
+    anchoring: Anchoring
+    stamping: Stamping
+    verifying: Verifying
     write: Write
     deliver: Deliver
     forget: Forget
@@ -86,6 +103,18 @@ class App:
         except Exception as error:
             self.poll.stumble(self.listen.streams[source], error)
             raise
+
+    def hand_over(self) -> HandOver:
+        """What writes packs and redacted copies."""
+        browser = self.browser.path
+        return HandOver(
+            store=self.store,
+            anchoring=self.anchoring,
+            data=self.config.data,
+            school_names=self.write.manner.school_names,
+            to_pdf=None if browser is None else partial(as_pdf, browser=browser),
+            now=self.now,
+        )
 
     def model_amiss(self) -> str:
         """What is wrong with the model's files, which are only looked at; nothing if all is well."""
@@ -123,6 +152,21 @@ class App:
             raise failed
         return notice
 
+    def pin_evidence(self) -> int:
+        """Make the anchors that are due; how many that were.
+
+        Of a signing key that cannot be used the administrators hear, of the same cause once a day.
+        """
+        try:
+            return self.anchoring.run()
+        except KeyUnusable as error:
+            told = (
+                "New evidence is taken as before, but it is not pinned: nobody could show later that it was "
+                "not changed meanwhile. Put right what is named here; what waits is then pinned by itself."
+            )
+            self._tell_administrators("evidence is not being pinned", told, str(error))
+            return 0
+
     def settings_broken(self, problem: str) -> None:
         """Tell the administrators that the changed file cannot be used; of the same fault once a day."""
         told = (
@@ -155,18 +199,32 @@ class App:
         self.store.close()
 
 
-def _machine(config: Config, store: Store) -> Sequence[str]:
+def _machine(config: Config, store: Store, at: datetime) -> Sequence[str]:
     free = shutil.disk_usage(config.data).free
     said = [f"Only {free / 1e9:.1f} GB of disk are left: make room soon."] if free < LITTLE_DISK else []
     late = [notice for notice in store.notices.unsent() if notice.error]
     if late:
-        said.append(
-            f"{len(late)} messages have not been taken by the mail server yet; last answer: {late[0].error}"
+        have = "message has" if len(late) == 1 else "messages have"
+        said.append(f"{len(late)} {have} not been taken by the mail server yet; last answer: {late[0].error}")
+    due = store.captures.waiting()
+    if due:
+        are = "capture of evidence is" if due == 1 else "captures of evidence are"
+        said.append(f"{due} {are} still to be taken.")
+    return [*said, *waiting(store, at, config.digest.timezone), *_unstamped(config, store, at)]
+
+
+def _unstamped(config: Config, store: Store, at: datetime) -> Iterator[str]:
+    """Which authorities are late with their time-stamps, or answered wrongly, and what that means."""
+    names = [authority.name for authority in config.evidence.authorities]
+    for one in store.anchors.unstamped(names, at - LATE):
+        wrong = one.state is StampState.FAILED
+        anchors = f"{one.anchors} anchors" if one.anchors > 1 else "one anchor"
+        yield (
+            f"{one.authority} {'answers wrongly' if wrong else 'does not answer'} when it is asked for a "
+            f"time-stamp of evidence; last: {one.error or 'no answer'}. It owes one for {anchors}, the first "
+            f"made {local(one.since, config.digest.timezone)}, and is asked again "
+            f"{'daily' if wrong else 'every six hours'}. The evidence is kept and signed meanwhile."
         )
-    waiting = store.captures.waiting()
-    if waiting:
-        said.append(f"{waiting} captures of evidence are still to be taken.")
-    return said
 
 
 def _user_agent(config: Config) -> str:
@@ -175,9 +233,13 @@ def _user_agent(config: Config) -> str:
     return f"SchoolMentionMonitor/{VERSION} ({about})"
 
 
-def _locks(text: str) -> bool:
+def locks(text: str) -> bool:
     """Whether the words of a page suggest an indecent image of a child; the rules alone say so."""
     return Rules().classify([Passage(text)])[0].media_lock
+
+
+def _opened(config: Config) -> Store:
+    return open_store(config.database_url(), config.data / "keys" / "posts.key", config.data / "backups")
 
 
 def build(
@@ -193,10 +255,12 @@ def build(
     `shipped` is where the model lies that comes with the monitor.
     """
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (config.data / "evidence").mkdir(mode=0o700, exist_ok=True)
     worker = worker or worker_name()
-    store = store or open_store(
-        config.database_url(), config.data / "keys" / "posts.key", config.data / "backups"
-    )
+    people = config.recipients()
+    sealer = Sealer(config.evidence.recipients) if config.evidence.sealed else None
+    secrecy = Secrecy(seal=sealer.seal_words, named=partial(named, people)) if sealer else None
+    store = (store or _opened(config)).keeping(secrecy)
     http = make_http(
         user_agent=_user_agent(config),
         proxy=config.network.proxy_url(),
@@ -212,17 +276,24 @@ def build(
         proxy=config.network.proxy_url(),
         ca_bundle=config.network.ca_bundle,
         versions=f"school-mention-monitor {VERSION}",
-        locks=_locks,
+        locks=locks,
+        pictures=config.evidence.images == "after_check",
+        run=new_ulid(now()),
+        settings_sha256=hashlib.sha256(settings_json(config).encode()).hexdigest(),
+        timekeeping=ask_kernel,
+        sealer=sealer,
     )
     classifier = make_steadfast(config.classifier, shipped)
     policy = config.policy()
-    people = config.recipients()
     sources = {source.name: source for source in config.sources}
     store.sources.sync(
         {name: (source.platform, source.every) for name, source in sources.items()},
         now(),
         hosts={name: source.host for name, source in sources.items()},
     )
+    authorities = [
+        Authority(name=one.name, url=str(one.url), roots=one.roots) for one in config.evidence.authorities
+    ]
     poll = Poll(
         store=store,
         http=http,
@@ -246,6 +317,15 @@ def build(
         contacts=config.all_contacts(),
         looser=config.looser(),
     )
+    write = Write(
+        store=store,
+        people=people,
+        manner=manner,
+        now=now,
+        machine=lambda: _machine(config, store, now()),
+        housekeeping=lambda: config.warnings(now()),
+        by=lambda: classifier.by,
+    )
     return App(
         config=config,
         store=store,
@@ -260,15 +340,23 @@ def build(
             streams={name: source for name, source in sources.items() if isinstance(source, Stream)},
         ),
         capturing=Capturing(store=store, camera=camera, now=now, worker=worker),
-        write=Write(
+        anchoring=Anchoring(
             store=store,
-            people=people,
-            manner=manner,
+            keys=config.data / "keys",
+            authorities=[authority.name for authority in authorities],
+            software=f"school-mention-monitor {VERSION}",
             now=now,
-            machine=lambda: _machine(config, store),
-            housekeeping=lambda: config.warnings(now()),
-            by=lambda: classifier.by,
         ),
+        stamping=Stamping(store=store, http=http, authorities=authorities, now=now, worker=worker),
+        verifying=Verifying(
+            store=store,
+            evidence=config.data / "evidence",
+            keys=config.data / "keys",
+            roots=[one.roots for one in config.evidence.authorities if one.roots is not None],
+            write=write,
+            now=now,
+        ),
+        write=write,
         deliver=Deliver(store=store, post=config.post(http), now=now, worker=worker),
         forget=Forget(store=store, retention=config.kept(), evidence=config.data / "evidence", now=now),
         beat=Beat(

@@ -13,6 +13,7 @@ class Act(StrEnum):
     CLOSED = "closed"
     HELD = "held"
     HOLD_LIFTED = "hold lifted"
+    LOCKED = "locked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

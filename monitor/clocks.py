@@ -1,6 +1,7 @@
 """Thinking about time: when a source is due, when a try comes again, when a digest goes out."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 RECENT = timedelta(days=7)
@@ -14,6 +15,30 @@ _FIRST_PUBLIC_POSTS = datetime(1995, 1, 1, tzinfo=UTC)
 _SATURDAY = 5
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_LEAP = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """This machine's clock as it was looked at again and again: how long it has gone on steadily.
+
+    `last` is what it showed at the last look; `before` what it showed before it leapt to
+    `since`, None where nobody had looked before.
+    """
+
+    since: datetime
+    last: datetime
+    before: datetime | None = None
+
+    def looked(self, at: datetime) -> "Watched":
+        """It shows this now: more than three days off the last look it leapt, or nobody was there to look."""
+        return Watched(at, at, self.last) if abs(at - self.last) > _LEAP else replace(self, last=at)
+
+    @property
+    def trusted_from(self) -> datetime:
+        """From when on it may be relied on: it has gone on steadily for a day."""
+        return self.since + _DAY
 
 
 def next_due(at: datetime, every: timedelta, jitter: float) -> datetime:

@@ -68,6 +68,24 @@ class Notice:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom words name: people by their address in lower case, and roles that somebody holds."""
+
+    people: frozenset[str] = frozenset()
+    roles: frozenset[Role] = frozenset()
+
+    def __or__(self, other: "Named") -> "Named":
+        return Named(self.people | other.people, self.roles | other.roles)
+
+    def holds(self, person: Recipient) -> bool:
+        """Whether this person is among them."""
+        return person.email.casefold() in self.people or bool(person.roles & self.roles)
+
+
+NOBODY = Named()
+
+
 _COULD_BE_THE_SUBJECT = frozenset(
     {
         "safeguarding.staff_allegation",
@@ -126,18 +144,19 @@ _ROLE_WORDS = {
 
 
 def recipients(
-    school: str, judgement: Routed, people: Sequence[Recipient], text: str = ""
+    school: str, judgement: Routed, people: Sequence[Recipient], text: str = "", *, besides: Named = NOBODY
 ) -> list[Recipient]:
     """Who must hear of a matter at this school: the people of the judgement's roles, in order, once each.
 
     Where it may be an allegation against somebody, whom `text` names, or whose role it names, is left out and
     the alternate hears instead: the chair for the head, the head or else the deputies for the DSL (BAN-2.7b).
-    A victim is never left out. Where nobody would be left, the DSL, deputies, head or chair hear, whoever is
-    first to be had; if all of those are named, the people of the roles all the same. Nobody of another school
-    hears, so only a school without people stays unheard.
+    So are those who were named `besides`, in words that can be read no longer. A victim is never left out.
+    Where nobody would be left, the DSL, deputies, head or chair hear, whoever is first to be had; if all of
+    those are named, the people of the roles all the same. Nobody of another school hears, so only a school
+    without people stays unheard.
     """
     here = [person for person in people if school in person.schools]
-    named = _subjects(here, judgement, text)
+    named = _subjects(here, judgement, text, besides)
     free = [person for person in here if person.email.casefold() not in named]
     chosen = [person for role in judgement.roles for person in _holders_or_alternates(role, here, free)]
     return _once(
@@ -145,19 +164,29 @@ def recipients(
     )
 
 
-def must_not_hear(email: str, school: str, judgement: Routed, people: Sequence[Recipient], text: str) -> bool:
+def must_not_hear(
+    email: str,
+    school: str,
+    judgement: Routed,
+    people: Sequence[Recipient],
+    text: str,
+    *,
+    besides: Named = NOBODY,
+) -> bool:
     """Whether the matter may be about whoever has this address, and others hear in their place (BAN-2.7b)."""
     here = [person for person in people if school in person.schools]
-    if email.casefold() not in _subjects(here, judgement, text):
+    if email.casefold() not in _subjects(here, judgement, text, besides):
         return False
-    hearers = recipients(school, judgement, people, text)
+    hearers = recipients(school, judgement, people, text, besides=besides)
     return email.casefold() not in {person.email.casefold() for person in hearers}
 
 
-def _subjects(here: Sequence[Recipient], judgement: Routed, text: str) -> frozenset[str]:
+def _subjects(here: Sequence[Recipient], judgement: Routed, text: str, besides: Named) -> frozenset[str]:
     """The addresses of those whom the text may accuse."""
-    accuses = _COULD_BE_THE_SUBJECT.intersection(judgement.subcategories)
-    return _named(here, text) if accuses else frozenset()
+    if not _COULD_BE_THE_SUBJECT.intersection(judgement.subcategories):
+        return frozenset()
+    accused = named(here, text) | besides
+    return frozenset(person.email.casefold() for person in here if accused.holds(person))
 
 
 def _holders_or_alternates(
@@ -186,12 +215,12 @@ def _once(people: Iterable[Recipient]) -> list[Recipient]:
     return list(by_address.values())
 
 
-def _named(people: Iterable[Recipient], text: str) -> frozenset[str]:
-    """The addresses of those whom the text names, or whose role."""
+def named(people: Iterable[Recipient], text: str) -> Named:
+    """Whom of these people the text names, and which roles."""
     plain = _plain(text[:_EXAMINED])
-    roles = set(_roles_named(plain))
-    return frozenset(
-        person.email.casefold() for person in people if roles & person.roles or _names(person.name, plain)
+    return Named(
+        frozenset(person.email.casefold() for person in people if _names(person.name, plain)),
+        frozenset(_roles_named(plain)),
     )
 
 

@@ -91,14 +91,17 @@ class Scheduler:
         for name, executor, seconds, step in (
             ("the sign of life", "default", 30, lambda app: app.beat.run()),
             ("the sign of life to the outside", "upkeep", 300, lambda app: app.beat.call()),
-            ("forgetting", "upkeep", 3600, lambda app: app.forget.run()),
+            ("forgetting", "thorough", 3600, lambda app: app.forget.run()),
+            ("verifying evidence", "thorough", 3600, lambda app: app.verifying.run()),
             ("reading the changed settings", "upkeep", 5, self._take_up_settings),
             ("looking after the model", "upkeep", 300, self._try_model),
+            ("pinning evidence", "anchor", 5, lambda app: app.pin_evidence()),
             ("writing the digests", "mail", 30, lambda app: app.write.digests()),
         ):
             yield name, executor, seconds, partial(self._do, name, step)
         for name, executor, step in (
             ("keeping evidence", "camera", lambda app: app.capturing.run()),
+            ("having evidence time-stamped", "anchor", lambda app: app.stamping.run()),
             ("sending mail", "mail", lambda app: app.mail_next()),
         ):
             yield name, executor, TICK, partial(self._do_all, name, step)
@@ -224,8 +227,11 @@ def _engine() -> BackgroundScheduler:
             "default": ThreadPoolExecutor(1),
             "poll": ThreadPoolExecutor(READERS),
             "camera": ThreadPoolExecutor(1),
+            "anchor": ThreadPoolExecutor(2),
             "mail": ThreadPoolExecutor(1),
             "upkeep": ThreadPoolExecutor(2),
+            # What may take hours, so that it holds up neither the sign of life nor changed settings.
+            "thorough": ThreadPoolExecutor(1),
             "stream": ThreadPoolExecutor(STREAMS),
         },
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},

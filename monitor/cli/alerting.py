@@ -1,5 +1,6 @@
-"""`alerts`, `alert`, `ack`, `hold`, `forget`: looking at what was found, and saying what was done."""
+"""`alerts`, `alert`, `ack`, `hold`, `lock`, `forget`: looking at what was found, and saying what was done."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ import typer
 from classifiers.registry import make_model
 from monitor.alerts import Alert
 from monitor.app import App, now
+from monitor.captures import Capture
 from monitor.cases import Act, CaseEvent
 from monitor.cli.terminal import (
     DEFAULT_CONFIG,
+    NEEDS_A_PERSON,
     ConfigPath,
     clean,
     opened,
@@ -22,6 +25,7 @@ from monitor.cli.terminal import (
     write_for_us_alone,
 )
 from monitor.clocks import local
+from monitor.custody import Deed, Event
 from monitor.jobs.show import Show
 
 LONGEST_NUMBER = 12
@@ -95,10 +99,16 @@ def alert(
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write one self-contained page to this file instead."),
     ] = None,
+    by: By = "",
 ) -> None:
-    """Show one alert: the words, the reasons, the evidence, what to do."""
+    """Show one alert: the words, the reasons, the evidence, what to do.
+
+    A page with a picture of the post in it is noted in the custody log as looked at.
+
+    For example: `monitor alert A-1044 --html alert.html --by "Dana Lead"`.
+    """
     with opened(config) as app:
-        found = _found(app, number)
+        found = found_alert(app, number)
         show = Show(
             store=app.store,
             manner=app.write.manner,
@@ -110,7 +120,24 @@ def alert(
             say(show.words(found))
             return
         write_for_us_alone(html, show.page(found))
+        if (pictured := show.pictured(found)) is not None:
+            app.store.custody.append(_viewed(pictured, by))
         say(f"{found.label} is in {html}. It holds the post's words: keep it like a child-protection file.")
+
+
+def _viewed(capture: Capture, by: str) -> Event:
+    """A picture was looked at; whoever gives no name goes by that of their account on this machine."""
+    name = clean(by or asked("Your name"), LONGEST_NAME) or f"user {os.getuid()} of this machine"
+    return Event(
+        school=capture.school,
+        at=now(),
+        deed=Deed.VIEWED,
+        by=name,
+        why="the page of its alert was made",
+        alert=capture.alert,
+        capture=capture.id,
+        object_sha256=capture.record_sha256,
+    )
 
 
 def ack(
@@ -154,21 +181,48 @@ def hold(
     _append(config, number, Act.HOLD_LIFTED if lift else Act.HELD, by, note)
 
 
+def lock(
+    number: Number,
+    config: ConfigPath = DEFAULT_CONFIG,
+    by: By = "",
+    note: Note = "",
+) -> None:
+    """Lock an alert: nobody is to open or copy what it is about, as it may show an indecent image of a child.
+
+    From now on nothing more of it is fetched, its address is shown to nobody, and mails that show it and are
+    not sent yet are taken back. A lock is never lifted.
+
+    For example: `monitor lock A-1044 --by "Dana Lead" --note "a pupil says that it is her"`.
+    """
+    _append(config, number, Act.LOCKED, by, note)
+    say(
+        "Nothing more of it is fetched, and its address is shown no more. Do not open it, do not copy it, do "
+        "not ask a child to show it. What was kept before: `monitor evidence list`; if any of that may show "
+        "such an image, do not look: `monitor evidence quarantine`."
+    )
+
+
 def _append(config: Path, number: str, act: Act, by: str, note: str) -> None:
     with opened(config) as app:
-        found = _found(app, number)
-        name = clean(by or _asked(), LONGEST_NAME)
-        if not name:
-            stop('Say who you are: --by "Your Name".')
+        found = found_alert(app, number)
+        name = named(by)
         app.store.cases.append(
             CaseEvent(alert=found.number, act=act, by=name, at=now(), note=clean(note, LONGEST_NOTE))
         )
         say(f"{found.label}: {act.value}, noted for {name}.")
 
 
-def _asked() -> str:
-    """The name, of a person who sits there; nobody is asked in a script."""
-    return str(typer.prompt("Your name")) if sys.stdin is not None and sys.stdin.isatty() else ""
+def named(by: str) -> str:
+    """Who does this; asked of a person who sits there, and the end of the command where nobody says."""
+    name = clean(by or asked("Your name"), LONGEST_NAME)
+    if not name:
+        stop('Say who you are: --by "Your Name".')
+    return name
+
+
+def asked(what: str) -> str:
+    """What a person who sits there answers; nobody is asked in a script."""
+    return str(typer.prompt(what)) if sys.stdin is not None and sys.stdin.isatty() else ""
 
 
 def forget(
@@ -178,6 +232,12 @@ def forget(
     """Let go of what the retention rules keep no longer."""
     with opened(config) as app:
         gone = app.forget.plan() if dry_run else app.forget.run()
+        if gone is None:
+            stop(
+                "Nothing went: things are let go only once the clock has been seen to go on for a day, so "
+                "that a clock set wrong deletes nothing. The worker (monitor run) does it by itself.",
+                NEEDS_A_PERSON,
+            )
         say(
             f"{'This would go' if dry_run else 'This went'}: {gone.texts} texts below threshold, "
             f"{gone.alerts} alerts, {len(gone.captures)} captures, {gone.hashes} hashes of posts that "
@@ -185,7 +245,8 @@ def forget(
         )
 
 
-def _found(app: App, number: str) -> Alert:
+def found_alert(app: App, number: str) -> Alert:
+    """The alert of this number, as 1044 or A-1044; the end of the command where there is none."""
     digits = number.strip().upper().removeprefix("A-")
     is_number = digits.isdecimal() and len(digits) <= LONGEST_NUMBER
     found = app.store.alerts.get(int(digits)) if is_number else None

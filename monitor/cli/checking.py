@@ -18,17 +18,23 @@ from connectors.post import State
 from connectors.reading import read, refuse_walls
 from connectors.text import host_of
 from connectors.webpage import WebPage
+from monitor.anchors import Pinned, StampState
 from monitor.app import App, now
 from monitor.cli.terminal import DEFAULT_CONFIG, NEEDS_A_PERSON, ConfigPath, clean, opened, out, say
 from monitor.clocks import local
 from monitor.coverage import Coverage, is_stale, says
+from monitor.evidence.signing import KEY, KeyUnusable, open_key
 from monitor.mail.mailer import MailDelayed, MailRefused
 from monitor.mail.wording import count
 
 ALIVE = timedelta(minutes=2)
+UNPINNED = timedelta(minutes=10)
+"""How long a record may wait for its anchor, which comes after a minute where the worker runs."""
+FOR_OTHERS = 0o077
 PATIENCE = 20.0
 """Seconds that a host may take to answer when it is tried."""
 _GLANCE = 100_000
+_STAMPS = (StampState.OK, StampState.PENDING, StampState.FAILED)
 _MEND_THEMSELVES = frozenset([State.OK, State.BEHIND, State.RATE_LIMITED])
 
 
@@ -43,10 +49,11 @@ def check(
     with opened(config) as app:
         coverage = app.store.sources.coverage(now() - timedelta(days=1), now())
         out.print(_sources(app, coverage))
-        for line in _facts(app):
+        for line in (*_facts(app), *_evidence(app)):
             say(f"  {line}")
         amiss = [
             *_amiss(app, coverage),
+            *_evidence_amiss(app),
             *_model_out(app, thoroughly=network),
             *(_unreachable(app) if network else ()),
         ]
@@ -87,6 +94,7 @@ def _facts(app: App) -> Iterator[str]:
     yield f"mail: {config.mail.server or 'no server is set: messages are put into a folder'}"
     yield f"browser for screen prints: {app.browser.reason}"
     yield f"kept in: {config.data}"
+    yield f"who can read what is kept: {_readers(app)}"
     for name, keep in app.forget.retention.platforms.items():
         if any(source.platform == name for source in config.sources):
             days = count(keep.days, "day")
@@ -95,10 +103,27 @@ def _facts(app: App) -> Iterator[str]:
         yield f"looser than shipped: {line}"
 
 
+def _readers(app: App) -> str:
+    """From whom texts and captures are hidden, in a sentence."""
+    texts, files = app.store.posts.unsealed(), app.store.captures.unsealed()
+    readable = f"{count(texts, 'text')} and {count(files, 'file')} of captures"
+    here = f"whoever is this user here, or root ({readable})"
+    if not app.config.evidence.sealed:
+        return f"{here}; encrypt the disk, or see evidence.sealed"
+    keys = count(len(app.config.evidence.recipients), "key")
+    older = f"; older than the sealing, and readable by {here}" if texts or files else ""
+    return f"what is written now, only whoever holds one of {keys}{older}"
+
+
 def _worth_knowing(app: App) -> Iterator[str]:
     if app.store.journal.last_beat() is None:
         yield "The worker has not run yet: start it (monitor run)."
     yield from app.config.warnings(now())
+    if not app.stamping.authorities:
+        yield (
+            "No time-stamp authority is set (evidence.authorities): evidence is signed by this machine "
+            "alone, and nobody outside bears witness to its time but the digests that people keep."
+        )
 
 
 def _amiss(app: App, coverage: Sequence[Coverage]) -> Iterator[str]:
@@ -113,8 +138,51 @@ def _amiss(app: App, coverage: Sequence[Coverage]) -> Iterator[str]:
     review = app.config.governance.review_due
     if review is not None and review < at.date():
         yield f"The review of this monitoring was due on {review:%d %b %Y} (governance.review_due)."
-    if app.config.data.stat().st_mode & 0o077:
+    if app.config.data.stat().st_mode & FOR_OTHERS:
         yield f"{app.config.data} can be read by others on this machine: chmod 700 it."
+
+
+def _evidence(app: App) -> Iterator[str]:
+    """How much evidence there is, and how much of it is pinned."""
+    names = [authority.name for authority in app.stamping.authorities]
+    for school, name in app.write.manner.school_names.items():
+        yield clean(f"evidence of {name}: {_pinned(app, app.store.anchors.pinned(school, names))}", 800)
+    yield "a stolen disk: only its encryption protects it, which is for whoever looks after this machine"
+
+
+def _pinned(app: App, pinned: Pinned) -> str:
+    zone = app.write.manner.zone
+    if pinned.anchored_at is None:
+        waiting = " (not anchored yet)" if pinned.records else ""
+        return f"{count(pinned.records, 'record')}{waiting}"
+    stamps = ", ".join(f"{pinned.stamps.get(state, 0)} {state}" for state in _STAMPS)
+    fresh = f", {pinned.fresh} of them not anchored yet" if pinned.fresh else ""
+    return (
+        f"{count(pinned.records, 'record')}{fresh}; last anchor: number {pinned.anchors}, "
+        f"{local(pinned.anchored_at, zone)}; time-stamps: {stamps}"
+    )
+
+
+def _evidence_amiss(app: App) -> Iterator[str]:
+    zone = app.write.manner.zone
+    for school, name in app.write.manner.school_names.items():
+        pinned = app.store.anchors.pinned(school, ())
+        if pinned.fresh_since is not None and now() - pinned.fresh_since > UNPINNED:
+            yield clean(
+                f"{count(pinned.fresh, 'record')} of evidence of {name} since "
+                f"{local(pinned.fresh_since, zone)} not yet anchored: nobody could show that they were not "
+                "changed. The worker anchors them (monitor run).",
+                800,
+            )
+    keys = app.anchoring.keys
+    try:
+        if (keys / KEY).exists():
+            open_key(keys)
+    except KeyUnusable as error:
+        yield str(error)
+    for folder in (app.config.data / "evidence", keys):
+        if folder.is_dir() and folder.stat().st_mode & FOR_OTHERS:
+            yield f"{folder} can be read by others on this machine: chmod 700 it."
 
 
 def _gap(source: Coverage, *, stale: bool) -> Iterator[str]:
@@ -154,6 +222,7 @@ def _hosts(app: App) -> dict[str, str]:
     for source in app.config.sources:
         if isinstance(source, BlueskyStream):
             urls |= {host_of(server): f"http{server.removeprefix('ws')}" for server in source.servers}
+    urls |= {f"time-stamps by {one.name}": one.url for one in app.stamping.authorities}
     if app.beat.url:
         urls["the heartbeat"] = app.beat.url
     return urls

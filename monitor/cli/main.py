@@ -2,13 +2,29 @@
 
 import io
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from classifiers.transformer import ModelUnavailable
-from monitor.cli import alerting, beginning, checking, evaluating, judging, keeping, scanning, terms, writing
+from monitor.cli import (
+    alerting,
+    beginning,
+    checking,
+    evaluating,
+    evidence,
+    handing,
+    judging,
+    keeping,
+    scanning,
+    sealing,
+    taking,
+    terms,
+    verifying,
+    writing,
+)
 from monitor.cli.terminal import NEEDS_A_PERSON, finish, stop
 from monitor.jobs.faults import machine_fault
 from monitor.store.database import Unusable
@@ -51,13 +67,35 @@ cli = typer.Typer(
 for panel, commands in {
     "Begin": (beginning.init,),
     "See how things stand": (checking.check, terms.sources, alerting.alerts, alerting.alert, writing.digest),
-    "Say what was done": (alerting.ack, alerting.close, alerting.hold),
+    "Say what was done": (alerting.ack, alerting.close, alerting.hold, alerting.lock),
     "Work": (scanning.run, scanning.scan, writing.mail, alerting.forget),
     "Try it out": (keeping.demo, judging.classify, judging.match, evaluating.evaluate),
     "Look after it": (keeping.backup, keeping.restore, keeping.schema),
 }.items():
     for command in commands:
         cli.command(rich_help_panel=panel)(command)
+
+evidence_cli = typer.Typer(
+    help="What was kept as evidence: look at it, check that it is as it was, hand it over.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+EVIDENCE: Mapping[str, Callable[..., None]] = {
+    "list": evidence.list_captures,
+    "show": evidence.show,
+    "verify": verifying.verify_evidence,
+    "capture": taking.capture,
+    "upload": taking.upload,
+    "quarantine": taking.quarantine,
+    "redact": handing.redact,
+    "export": handing.export,
+    "new-key": sealing.new_key,
+    "open": sealing.open_sealed,
+    "words": sealing.words,
+}
+for name, function in EVIDENCE.items():
+    evidence_cli.command(name)(function)
+cli.add_typer(evidence_cli, name="evidence", rich_help_panel="Keep evidence that stands")
 
 
 def main() -> None:

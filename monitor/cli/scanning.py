@@ -166,6 +166,9 @@ def _finish(app: App) -> None:
             pass
         while app.capturing.run() is not None:
             pass
+        app.pin_evidence()
+        while app.stamping.run() is not None:
+            pass
 
 
 def _as_json(scanned: _Scanned) -> dict[str, object]:

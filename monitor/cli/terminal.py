@@ -100,10 +100,15 @@ def hand_over(text: str) -> None:
 
 def write_for_us_alone(file: Path, page: str) -> None:
     """Write a page that holds strangers' words: only this user of the machine may read it."""
+    write_bytes_for_us_alone(file, page.encode("utf-8", "replace"))
+
+
+def write_bytes_for_us_alone(file: Path, content: bytes) -> None:
+    """The same for what is no text."""
     try:
         file.touch(mode=0o600)
         file.chmod(0o600)
-        file.write_text(page, encoding="utf-8", errors="replace")
+        file.write_bytes(content)
     except OSError as error:
         stop(f"{file} cannot be written: {error.strerror}.")
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from urllib.parse import urlsplit
 
-from connectors.registry import Terms
-from monitor.config.sections import Governance, Heartbeat, Mail, People, Person
+from connectors.discourse import Discourse
+from connectors.registry import Source, Terms
+from monitor.config.sections import Evidence, Governance, Heartbeat, Mail, People, Person
 from monitor.mentions.school import School
 from monitor.playbook import Contact, Playbook, Role
 
@@ -132,6 +133,17 @@ def on_governance(governance: Governance, today: date) -> Iterator[str]:
             f"The review of this monitoring was due on {governance.review_due:%d %B %Y} "
             f"(governance.review_due, BAN-0)."
         )
+
+
+def on_sealing(evidence: Evidence, sources: Sequence[Source]) -> Iterator[str]:
+    """What stays readable although everything is to be sealed."""
+    for source in sources if evidence.sealed else ():
+        if isinstance(source, Discourse) and source.search:
+            yield (
+                f"The titles of topics that '{source.name}' finds stay readable in the database although "
+                "evidence.sealed is set: the forum gives them in its search alone. Read it by `latest` "
+                "instead where it is small."
+            )
 
 
 def on_delivery(mail: Mail, heartbeat: Heartbeat) -> Iterator[str]:

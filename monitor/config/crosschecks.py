@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from monitor.config.playbook import read_playbook
 from monitor.config.problems import Trail, hint
 from monitor.config.searches import refused_searches
 from monitor.config.sections import People
+from monitor.mail.items import Detail
 from monitor.playbook import Change, make_policy
 
 Found = Iterator[tuple[Trail, str]]
@@ -22,6 +23,7 @@ def misfits(data: Any) -> Found:
     yield from _two_minds(data)
     yield from _changes(data)
     yield from _scored_in_two_ways(data)
+    yield from _sealed_and_mailed(data)
     yield from refused_searches(data)
 
 
@@ -103,6 +105,25 @@ def _scored_in_two_ways(data: Any) -> Found:
                 f"sources of one platform may bring the same posts, and sources[{earlier[0]}] has other "
                 "scores: write the same in both",
             )
+
+
+def _sealed_and_mailed(data: Any) -> Found:
+    """Words that this machine is not to read again cannot go out by mail."""
+    evidence, mail = (data.get(key) if isinstance(data, dict) else None for key in ("evidence", "mail"))
+    sealed = isinstance(evidence, dict) and _is_true(evidence.get("sealed"))
+    if sealed and isinstance(mail, dict) and mail.get("detail") == Detail.EXCERPT.value:
+        yield (
+            ("mail", "detail"),
+            "with evidence.sealed no words of posts can be mailed, since nobody here can read them: write "
+            "minimal, or leave it out",
+        )
+
+
+def _is_true(value: Any) -> bool:
+    try:
+        return TypeAdapter(bool).validate_python(value)
+    except ValidationError:
+        return False  # said already, where every option is checked
 
 
 def _changes(data: Any) -> Found:

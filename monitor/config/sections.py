@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -23,6 +23,7 @@ from pydantic import (
 
 from connectors.durations import Duration
 from monitor.config.problems import hint
+from monitor.evidence.sealing import PRIVATE_KEY, is_public_key
 from monitor.mail.items import Detail
 from monitor.mail.mailer import Security
 from monitor.playbook import Role
@@ -37,6 +38,7 @@ _ALLOWED = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:\d{1,5})?|[0-9a-f:.]+",
 _PASSWORD = re.compile(r"(://[^/@:\s]*:)([^/@\s]+)@")
 _DAY = timedelta(days=1)
 _CENTURY = timedelta(days=36_500)
+_FEWEST_KEYS = 2
 
 STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -106,6 +108,17 @@ def _allowed(text: str) -> str:
     return text
 
 
+def _age_key(text: str) -> str:
+    if text.upper().startswith(PRIVATE_KEY):
+        raise ValueError(
+            "this is a private key, which never belongs on this machine: make a new pair, since this one has "
+            "been here, and write its public key (age1…)"
+        )
+    if not is_public_key(text):
+        raise ValueError("this is no public key, or a letter of it is wrong: copy the line that begins age1")
+    return text
+
+
 def _beside(path: Path, info: ValidationInfo) -> Path:
     """A relative path starts at the folder of the configuration file."""
     folder = (info.context or {}).get("folder")
@@ -133,6 +146,11 @@ Clock = Annotated[
     BeforeValidator(_clock),
     PlainSerializer(lambda at: f"{at:%H:%M}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^([01]?\d|2[0-3]):[0-5]\d$", "examples": ["07:30"]}),
+]
+AgeKey = Annotated[
+    str,
+    AfterValidator(_age_key),
+    Field(json_schema_extra={"pattern": "^age1[02-9ac-hj-np-z]{58}$"}),
 ]
 Kept = Annotated[Duration, Field(ge=_DAY, le=_CENTURY)]
 # These addresses may stand in the file as they are, but not with a password in them: see loading.
@@ -338,6 +356,67 @@ class Keep(BaseModel):
             closed=self.closed,
             evidence=self.evidence,
         )
+
+
+class Authority(BaseModel):
+    """Somebody who puts the time to a hash (RFC 3161); nothing but the hash is sent."""
+
+    model_config = STRICT
+
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$", description="What you call it, once each.")
+    ]
+    url: Annotated[Web, Field(description="Where it takes requests.")]
+    roots: Annotated[
+        Beside | None,
+        Field(
+            description="A PEM file with its root certificate; when left out, it must chain to a root that "
+            "browsers trust."
+        ),
+    ] = None
+
+
+class Evidence(BaseModel):
+    """How evidence is taken, pinned and locked away."""
+
+    model_config = STRICT
+
+    images: Annotated[
+        Literal["after_check", "never"],
+        Field(
+            description="Whether a screen print may show the pictures of a page: after_check (only where the "
+            "words of the whole page have been checked, and only for abuse and reputation), or never."
+        ),
+    ] = "after_check"
+    authorities: Annotated[
+        tuple[Authority, ...],
+        Field(max_length=5, description="Time-stamp authorities; two or more are better than one."),
+    ] = ()
+    sealed: Annotated[
+        bool,
+        Field(
+            description="Whether captures and the words of posts are sealed for the people below as they are "
+            "written, so that this machine cannot read them again."
+        ),
+    ] = False
+    recipients: Annotated[
+        tuple[AgeKey, ...],
+        Field(description="The public keys (age1…) of those who can open what is sealed; at least two."),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        names = [authority.name.lower() for authority in self.authorities]
+        if len(set(names)) != len(names):
+            raise ValueError("two authorities have the same name: call each by a name of its own")
+        if len(set(self.recipients)) != len(self.recipients):
+            raise ValueError("a recipient stands there twice: one key is no replacement for itself")
+        if self.sealed and len(self.recipients) < _FEWEST_KEYS:
+            raise ValueError(
+                "with 'sealed', at least two 'recipients' are needed, since nobody opens what one lost key "
+                "sealed; `monitor evidence new-key` makes one"
+            )
+        return self
 
 
 class Network(BaseModel):

@@ -20,6 +20,7 @@ from monitor.config.sections import (
     Beside,
     DatabaseAddress,
     Digest,
+    Evidence,
     Governance,
     Heartbeat,
     Keep,
@@ -79,6 +80,9 @@ class Config(BaseModel):
         ),
     ]
     retention: Annotated[Keep, Field(description="How long things are kept.")] = Keep()
+    evidence: Annotated[Evidence, Field(description="How evidence is taken, pinned and locked away.")] = (
+        Evidence()
+    )
     network: Annotated[Network, Field(description="The way out to the internet.")] = Network()
     heartbeat: Annotated[Heartbeat, Field(description="Signs of life for a check from outside.")] = (
         Heartbeat()
@@ -201,6 +205,7 @@ class Config(BaseModel):
             *self.against_terms(),
             *advice.on_governance(self.governance, at.astimezone(self.digest.timezone).date()),
             *advice.on_delivery(self.mail, self.heartbeat),
+            *advice.on_sealing(self.evidence, self.sources),
         ]
 
     def against_terms(self) -> list[str]:

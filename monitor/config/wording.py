@@ -15,6 +15,7 @@ from monitor.config.problems import Problem, Trail, hint, shown, written
 from monitor.config.sections import without_password
 from monitor.config.shape import Schema, Shape
 from monitor.config.sheet import Group, Items, Mark, Node, Text
+from monitor.evidence.sealing import PRIVATE_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,10 @@ def _missing(place: Place, shape: Shape) -> str:
 def _as_written(place: Place) -> str:
     if not isinstance(place.node, Text):
         return ""
-    if place.schema.get("format") == "password":
+    written = place.node.literal or place.node.text
+    if place.schema.get("format") == "password" or written.upper().startswith(PRIVATE_KEY):
         return "the value cannot be used: "
-    return f"{shown(without_password(place.node.literal or place.node.text))} cannot be used: "
+    return f"{shown(without_password(written))} cannot be used: "
 
 
 _TYPES = {

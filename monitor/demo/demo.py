@@ -60,6 +60,7 @@ def _work(app: App) -> list[Polled]:
     out.print("Keeping evidence ...")
     while app.capturing.run() is not None:
         pass
+    app.pin_evidence()
     for person in app.write.people:
         app.write.digest_now(person)
     while app.deliver.run() is not None:
@@ -74,12 +75,15 @@ def _tell(app: App, folder: Path, polled: Sequence[Polled]) -> None:
     out.print(f"\n{read} posts read, {about_us} about the school, {len(alerts)} need somebody.\n")
     out.print(_table(app, alerts))
     out.print(f"Judged by {app.poll.classifier.by}.\n")
-    page = _write_page(app, folder, alerts)
+    shown = _worth_showing(app, alerts)
+    page = _write_page(app, folder, shown)
+    pack = _write_pack(app, folder, shown)
     out.print("What a safeguarding lead gets:")
     for name, where in (
         ("urgent notices and digests", folder / "mail"),
         ("one alert as a page", page),
         ("evidence (screen prints, pages, records)", folder / "data" / "evidence"),
+        ("that alert as a pack for the police", pack),
     ):
         out.print(f"  {name:42} {where}", soft_wrap=True)
     out.print(f"  {'the browser for screen prints':42} {app.browser.reason}", soft_wrap=True)
@@ -102,15 +106,19 @@ def _table(app: App, alerts: Sequence[Alert]) -> Table:
 
 def _has_picture(app: App, alert: Alert) -> bool:
     return any(
-        capture.kind is not Kind.METADATA_ONLY for capture in app.store.captures.of_alert(alert.number)
+        capture.kind in (Kind.ELEMENT_SCREENSHOT, Kind.PAGE_SCREENSHOT)
+        for capture in app.store.captures.of_alert(alert.number)
     )
 
 
-def _write_page(app: App, folder: Path, alerts: Sequence[Alert]) -> Path:
-    """The page of the most severe alert that has a picture, or else of the most severe."""
+def _worth_showing(app: App, alerts: Sequence[Alert]) -> Alert:
+    """The most severe alert that has a picture, or else the most severe."""
     if not alerts:
         raise SystemExit("The demo raised no alert: something is wrong with this installation.")
-    shown = next((alert for alert in alerts if _has_picture(app, alert)), alerts[0])
+    return next((alert for alert in alerts if _has_picture(app, alert)), alerts[0])
+
+
+def _write_page(app: App, folder: Path, shown: Alert) -> Path:
     page = folder / f"{shown.label}.html"
     show_alert = Show(
         store=app.store,
@@ -121,3 +129,9 @@ def _write_page(app: App, folder: Path, alerts: Sequence[Alert]) -> Path:
     )
     page.write_text(show_alert.page(shown), encoding="utf-8")
     return page
+
+
+def _write_pack(app: App, folder: Path, shown: Alert) -> Path:
+    pack = folder / f"{shown.label}-police"
+    app.hand_over().export(shown, pack, by="Dana Lead", whom="PC 4711, Thornwick police", why="the demo")
+    return pack

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 DATABASE = "monitor.db"
 DUMP = "postgres.dump"
 CONFIG = "monitor.yaml"
-FOLDERS = ("evidence", "keys")
+FOLDERS = ("evidence", "evidence-working", "keys")
 _UNREADABLE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 _PIECE = 1024 * 1024
 

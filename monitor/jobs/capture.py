@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.captures import Capture, Order, next_try
+from monitor.captures import Capture, LockedMeanwhile, Order, Taken, next_try
 from monitor.evidence.camera import Camera, CaptureFailed
 from monitor.store.store import Store
 
@@ -27,16 +27,13 @@ class Capturing:
         """Take the next due capture; None when none was due or it has to be tried again."""
         at = self.now()
         order = self.store.captures.claim(self.worker, at, at + LEASE)
-        capture = None if order is None else self._take(order, at)
-        if capture is not None:
-            self.store.captures.done(capture)
-        return capture
+        return None if order is None else self._take(order, at)
 
     def _take(self, order: Order, at: datetime) -> Capture | None:
-        if order.attempts >= MOST_TRIES:
-            return self.camera.give_up(order, GIVEN_UP, at)
+        spent = order.attempts >= MOST_TRIES
         try:
-            return self.camera.take(order, at)
+            taken = self.camera.give_up(order, GIVEN_UP, at) if spent else self.camera.take(order, at)
+            return self._book(order, taken)
         except CaptureFailed as failure:
             return self._put_off(order, str(failure))
 
@@ -45,6 +42,13 @@ class Capturing:
         at = self.now()
         again = next_try(order.attempts + 1, order.seen_at, at)
         if again is None:
-            return self.camera.give_up(order, reason, at)
+            return self._book(order, self.camera.give_up(order, reason, at))
         self.store.captures.failed(order.id, reason, again, at)
         return None
+
+    def _book(self, order: Order, taken: Taken) -> Capture:
+        try:
+            return self.store.captures.book(taken, self.camera.place)
+        except LockedMeanwhile:
+            held_back = self.camera.withhold(order, taken, self.now())
+            return self.store.captures.book(held_back, self.camera.place)

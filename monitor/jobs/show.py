@@ -11,15 +11,17 @@ from classifiers.transformer import ModelUnavailable
 from classifiers.verdict import Classifier, Passage
 from connectors.post import Post
 from monitor.alerts import Alert, Reason
-from monitor.captures import Capture
+from monitor.captures import PICTURES, Capture, File, Kind
 from monitor.jobs.faults import in_words
+from monitor.jobs.locked import is_locked
 from monitor.jobs.write import Manner
 from monitor.playbook import Play
 from monitor.review.page import Page, as_html, as_text, compose_page
 from monitor.store.alerts import Judging
 from monitor.store.store import Store
 
-PICTURE = "image/png"
+_OURS = PICTURES - {Kind.MANUAL_UPLOAD}
+"""What a page may show: what we took or drew ourselves, never what somebody sent us."""
 EXPLAINED = 3
 """Kinds of matter of which an alert says at most which words weighed."""
 _SCORED = frozenset({Reason.RULE, Reason.THRESHOLD, Reason.HEAD, Reason.FLOOR})
@@ -46,6 +48,11 @@ class Show:
         """The same as text, for a terminal."""
         return as_text(self._composed(alert))
 
+    def pictured(self, alert: Alert) -> Capture | None:
+        """The capture whose picture the page shows, if it shows one."""
+        captures = self.store.captures.of_alert(alert.number)
+        return next((capture for capture, _ in self._pictures(alert, captures)), None)
+
     def _composed(self, alert: Alert) -> Page:
         captures = self.store.captures.of_alert(alert.number)
         judgings = self.store.alerts.judgings(alert.number)
@@ -60,11 +67,12 @@ class Show:
             plays=self.manner.plays,
             contacts=self.manner.contacts,
             school_names=self.manner.school_names,
-            screenshot=None if alert.media_lock else self._newest_picture(captures),
+            screenshot=self._picture(alert, captures),
             zone=self.manner.zone,
             at=self.now(),
             explanations=explanations,
             unexplained=unexplained,
+            sealed=self.store.alerts.is_sealed(alert.number),
         )
 
     def _explained(
@@ -81,13 +89,19 @@ class Show:
         except Exception as error:  # noqa: BLE001  # the page is needed, with this or without
             return (), in_words(error)
 
-    def _newest_picture(self, captures: Sequence[Capture]) -> bytes | None:
-        for capture in reversed(captures):
-            for file in capture.files:
-                path = self.evidence / capture.folder / file.name
-                if file.media_type == PICTURE and path.is_file():
-                    return path.read_bytes()
+    def _picture(self, alert: Alert, captures: Sequence[Capture]) -> bytes | None:
+        for capture, file in self._pictures(alert, captures):
+            return (self.evidence / capture.folder / file.name).read_bytes()
         return None
+
+    def _pictures(self, alert: Alert, captures: Sequence[Capture]) -> Iterator[tuple[Capture, File]]:
+        """The pictures that can be shown, the newest first; what is sealed cannot be shown here."""
+        for capture in () if alert.media_lock else reversed(captures):
+            files = () if is_locked(self.store, self.evidence, capture) else capture.files
+            for file in files:
+                path = self.evidence / capture.folder / file.name
+                if file.role in _OURS and not file.sealed_sha256 and path.is_file():
+                    yield capture, file
 
 
 def _targets(judging: Judging, plays: Mapping[str, Play]) -> Iterator[str]:

@@ -18,7 +18,8 @@ from monitor.mail.digests import NEVER_WATCHED, Digest, compose
 from monitor.mail.items import Detail, Showing
 from monitor.mail.letters import Envelope, write_bare, write_digest, write_operational, write_urgent
 from monitor.mail.urgent import compose_urgent
-from monitor.notices import NoticeKind, Owed, Recipient, bundle, must_not_hear, recipients
+from monitor.mail.wording import plain
+from monitor.notices import NOBODY, Named, NoticeKind, Owed, Recipient, bundle, must_not_hear, recipients
 from monitor.playbook import Contact, Play, Role
 from monitor.store.store import Store
 
@@ -36,6 +37,8 @@ NO_DIGEST = (
     "lists what is open. Tell whoever looks after the server; the next digest that can be composed says that "
     "it failed."
 )
+
+_LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +69,20 @@ class Told:
     """What counts when the readers of an alert are chosen.
 
     `alert` is of every kind for which it has ever spoken; `words` are all that its posts say, or said before
-    they were edited: it may have been somebody's name.
+    they were edited: it may have been somebody's name. `named` are those whom words named that are sealed.
     """
 
     alert: Alert
     words: str
+    named: Named
 
     def hearers(self, people: Sequence[Recipient]) -> list[Recipient]:
         """Who must hear of it."""
-        return recipients(self.alert.school, self.alert, people, self.words)
+        return recipients(self.alert.school, self.alert, people, self.words, besides=self.named)
+
+    def is_about(self, email: str, people: Sequence[Recipient]) -> bool:
+        """Whether it may be about whoever has this address (BAN-2.7b)."""
+        return must_not_hear(email, self.alert.school, self.alert, people, self.words, besides=self.named)
 
 
 def _is_untried(source: Coverage, at: datetime) -> bool:
@@ -136,11 +144,13 @@ class Write:
     def _told(self, alerts: Iterable[Alert]) -> dict[int, Told]:
         by_number = {alert.number: alert for alert in alerts}
         words = self.store.alerts.said(sorted(by_number))
+        named = self.store.alerts.named(sorted(by_number))
         kinds = self.store.alerts.kinds(sorted(by_number))
         return {
             number: Told(
                 replace(alert, subcategories=(*alert.subcategories, *sorted(kinds.get(number, ())))),
                 words.get(number, ""),
+                named.get(number, NOBODY),
             )
             for number, alert in by_number.items()
         }
@@ -157,7 +167,7 @@ class Write:
         ]
 
     def _is_about_reader(self, debt: Owed, told: Told) -> bool:
-        return must_not_hear(debt.recipient, told.alert.school, told.alert, self.people, told.words)
+        return told.is_about(debt.recipient, self.people)
 
     def _take_back(self) -> None:
         """Withdraw what is written and not sent, and must not go out as it is."""
@@ -327,6 +337,8 @@ class Write:
             troubles=self.store.journal.troubles(span),
             warnings=[*self.machine(), *self.unheard()],
             housekeeping=self.housekeeping(),
+            # A digest tells of the records alone, so of no authority.
+            pinned=[self.store.anchors.pinned(school, ()) for school in showing.school_names],
         )
 
     def _since(self, person: Recipient, at: datetime) -> datetime | None:
@@ -353,6 +365,40 @@ class Write:
         """Write one letter to each administrator (to the DSLs where there is none); `key` makes it unique."""
         readers = [person for person in self.people if Role.ADMINISTRATOR in person.roles]
         readers = readers or [person for person in self.people if Role.DSL in person.roles]
+        return self._to_each(readers, key, partial(write_operational, subject, paragraphs))
+
+    def to_leads(
+        self, school: str, alert: Alert | None, key: str, title: str, paragraphs: Sequence[str]
+    ) -> int:
+        """Write one urgent letter to each DSL, deputy and head of a school whom the alert is not about.
+
+        Where that leaves nobody it goes to the administrators; `key` makes it unique.
+        """
+        told = None if alert is None else self._told([alert])[alert.number]
+        leads = [
+            person
+            for person in self.people
+            if school in person.schools
+            and DAILY & person.roles
+            and not (told and told.is_about(person.email, self.people))
+        ]
+        if not leads:
+            return self.to_administrators(key, title, paragraphs)
+        return self._to_each(leads, key, partial(write_bare, title, paragraphs, urgently=True))
+
+    def to_head_and_dpo(self, school: str, key: str, title: str, paragraphs: Sequence[str]) -> int:
+        """Write one urgent letter to the head and the DPO of a school, who answer for its evidence.
+
+        Where there is neither, the DSLs or else the administrators get it; `key` makes it unique.
+        """
+        answering = {Role.HEAD, Role.DPO}
+        readers = [one for one in self.people if school in one.schools and answering & one.roles]
+        said = tuple(plain(line, _LONGEST_LINE) for line in paragraphs)
+        if not readers:
+            return self.to_leads(school, None, key, title, said)
+        return self._to_each(readers, key, partial(write_bare, title, said, urgently=True))
+
+    def _to_each(self, readers: Sequence[Recipient], key: str, letter: Callable[[Envelope], bytes]) -> int:
         at = self.now()
         written = 0
         for person in readers:
@@ -362,7 +408,7 @@ class Write:
                 kind=NoticeKind.OPERATIONAL,
                 recipient=person.email,
                 message_id=message_id,
-                message=write_operational(subject, paragraphs, envelope),
+                message=letter(envelope),
                 at=at,
             )
         return written

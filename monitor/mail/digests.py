@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 
 from connectors.post import State
 from monitor.alerts import Alert, Status
+from monitor.anchors import Pinned
 from monitor.captures import Capture
 from monitor.clocks import local
 from monitor.coverage import Coverage, is_stale
@@ -16,6 +17,8 @@ from monitor.notices import Recipient
 from monitor.playbook import Play
 
 MOST_ITEMS = 100
+FINGERPRINT = 32
+"""How many hexadecimal digits of a hash people are shown: too many to be met by chance."""
 NEVER_WATCHED = (
     "private groups and closed pages",
     "WhatsApp",
@@ -61,8 +64,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """Everything that a digest shows, already decided; `named` are the numbers of the alerts shown as new,
-    `shown` of all in it that are not locked."""
+    """Everything that a digest shows, already decided; `evidence` is how far each school's chain has come,
+    `named` are the numbers of the alerts shown as new, `shown` of all in it that are not locked."""
 
     subject: str
     school: str
@@ -86,6 +89,7 @@ class Digest:
     changes: tuple[Entry, ...]
     looser: tuple[str, ...]
     housekeeping: tuple[str, ...]
+    evidence: tuple[str, ...]
     named: tuple[int, ...]
     shown: tuple[int, ...]
 
@@ -113,6 +117,7 @@ def compose(
     warnings: Sequence[str],
     housekeeping: Sequence[str] = (),
     model_out_since: datetime | None = None,
+    pinned: Sequence[Pinned] = (),
 ) -> Digest:
     """What this person must know now.
 
@@ -121,7 +126,8 @@ def compose(
     `by` is the classifier's name for itself. `troubles` are failures of jobs as the journal keeps them: their
     messages are not shown, for one may quote a post. `warnings` are about the machine (disk, unsent
     mail), `housekeeping` about what the school still has to put in order. `model_out_since` is None while the
-    model judges, or where there is none.
+    model judges, or where there is none. `pinned` says how far the evidence of each of their schools has
+    come.
     """
     how = Showing(
         at=at,
@@ -163,6 +169,7 @@ def compose(
         ),
         looser=tuple(map(plain, looser)),
         housekeeping=tuple(map(plain, housekeeping)),
+        evidence=tuple(_witnessed(one, school_names) for one in pinned if one.records),
         named=tuple(item.number for listing in (listings[0], listings[2]) for item in listing.items),
         shown=tuple(item.number for listing in listings for item in listing.items if not item.locked),
     )
@@ -256,6 +263,13 @@ def _judges(by: str, *, is_out: bool) -> str:
             "they miss what is said in other words, and they find some harmless things."
         )
     return f"{said}. It can be wrong in both directions; a person decides."
+
+
+def _witnessed(pinned: Pinned, school_names: Mapping[str, str]) -> str:
+    """The head of a school's chain: copies of it in mailboxes are out of this machine's reach."""
+    name = plain(school_names.get(pinned.school, pinned.school))
+    kept = f"Evidence kept of {name}" if len(school_names) > 1 else "Evidence kept"
+    return f"{kept}: {count(pinned.records, 'record')}, fingerprint {pinned.head_sha256[:FINGERPRINT]}."
 
 
 def _troubles(troubles: Sequence[tuple[datetime, str, str]], zone: tzinfo) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from classifiers.rules import shipped
 from classifiers.taxonomy import Head, Severity
 from connectors.post import Channel
 from monitor.alerts import Alert, Status
-from monitor.captures import Capture, Progress
+from monitor.captures import Capture, Kind, Progress
 from monitor.clocks import acknowledge_by, local
 from monitor.mail.wording import address, age, kind, plain, platform, retold
 from monitor.playbook import Play
@@ -173,12 +173,18 @@ def _reason(alert: Alert, detail: Detail) -> str:
 
 def _evidence(alert: Alert, how: Showing) -> str:
     if alert.media_lock:
-        return "not copied, on purpose"
+        return _held_back(how.captures.get(alert.number, ()))
     taken = [c for c in how.captures.get(alert.number, ()) if c.progress is not Progress.DUE]
     if not taken:
         return "not captured yet"
     words = "captured" if taken[-1].progress is Progress.COMPLETE else "captured only in part"
     return f"{words} {local(taken[-1].captured_at, how.zone)}"
+
+
+def _held_back(taken: Sequence[Capture]) -> str:
+    """Of what is locked: whether anything had been kept before anybody knew."""
+    had = any(capture.files and capture.kind is not Kind.METADATA_ONLY for capture in taken)
+    return "captured before it was locked, and not shown" if had else "not copied, on purpose"
 
 
 def _standing(alert: Alert, overdue: bool, how: Showing) -> str:

@@ -13,7 +13,7 @@ from classifiers.explaining import Explanation
 from classifiers.taxonomy import Head, Severity
 from connectors.post import Post
 from monitor.alerts import Alert
-from monitor.captures import Capture, Kind
+from monitor.captures import Capture
 from monitor.cases import CaseEvent
 from monitor.clocks import local
 from monitor.mail.urgent import Call, calls
@@ -30,12 +30,6 @@ _BARE_HOST = re.compile(r"(?<=[^\W_])\.(?=[a-z]{2,}\b)", re.IGNORECASE)
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _KEPT_UNSEEN = {"\n", "\t", "\u200d"}
 """Line ends, tabs, and the joiner that holds one emoji together."""
-
-KINDS = {
-    Kind.ELEMENT_SCREENSHOT: "screen print of the post",
-    Kind.PAGE_SCREENSHOT: "screen print of the page",
-    Kind.METADATA_ONLY: "record without any picture, on purpose",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +107,7 @@ class Page:
     title: str
     words: str
     answered: str
+    sealed: bool
     cut: bool
     opinions: tuple[Opinion, ...]
     weights: tuple[Weights, ...]
@@ -141,11 +136,13 @@ def compose_page(
     at: datetime,
     explanations: Sequence[Explanation] = (),
     unexplained: str = "",
+    sealed: bool = False,
 ) -> Page:
     """Everything that somebody who looks at this alert must know.
 
     `screenshot` is the PNG of the newest capture, `explanations` say which words weighed most; a locked alert
-    shows neither, whatever is given. `unexplained` says why there are none where there should be.
+    shows neither, whatever is given. `unexplained` says why there are none where there should be. `sealed`
+    says that words are kept which nobody can read on this machine.
     """
     play = plays.get(alert.subcategory)
     words, cut = _words(post.text if post else "", alert.media_lock)
@@ -171,8 +168,9 @@ def compose_page(
         title=_words(post.title if post else "", alert.media_lock)[0],
         words=words,
         answered=_words(post.parent_text if post else "", alert.media_lock)[0],
+        sealed=sealed,
         cut=cut,
-        opinions=tuple(_opinion(judging, zone) for judging in judgings),
+        opinions=tuple(_opinion(judging, zone, locked=alert.media_lock) for judging in judgings),
         weights=() if alert.media_lock else tuple(_weights(one, plays, judgings) for one in explanations),
         unweighed=plain(unexplained),
         evidence=tuple(_evidence(capture, zone) for capture in captures),
@@ -228,14 +226,14 @@ def _moment(at: datetime, zone: tzinfo) -> Moment:
     return Moment(local(at, zone), f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _opinion(judging: Judging, zone: tzinfo) -> Opinion:
+def _opinion(judging: Judging, zone: tzinfo, *, locked: bool) -> Opinion:
     judgement = judging.judgement
     return Opinion(
         at=local(judging.at, zone),
         by=plain(judging.verdict.by),
         severity=judgement.severity,
         reason=judgement.reason.value,
-        why=tuple(_words(why, judgement.media_lock)[0] for why in judgement.why),
+        why=tuple(_words(why, locked or judgement.media_lock)[0] for why in judgement.why),
     )
 
 
@@ -267,7 +265,7 @@ def _evidence(capture: Capture, zone: tzinfo) -> Evidence:
     return Evidence(
         id=capture.id,
         at=_moment(capture.captured_at, zone),
-        kind=KINDS[capture.kind],
+        kind=capture.kind.words,
         files=tuple(f"{plain(f.name, 80)}, {f.bytes:,} bytes, SHA-256 {f.sha256}" for f in capture.files),
         record=capture.record_sha256,
         limits=tuple(plain(limit) for limit in capture.limits),

@@ -118,7 +118,7 @@ MISTAKES = {
             "line 22: goverance: there is no such option. Did you mean 'governance'? The options here "
             "are schools,"
             " sources, people, classifier, thresholds, purposes, digest, mail, contacts, retention, "
-            "network, heartbeat,"
+            "evidence, network, heartbeat,"
             " governance, database, data, browser."
         ],
     ),

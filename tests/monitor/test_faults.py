@@ -136,7 +136,11 @@ def test_the_whole_way_on_either_database(
     assert (found.read, found.mentions, len(found.recorded.new)) == (3, 2, 1)
     assert [str(letter["Message-ID"]).split(".")[0] for letter in office.to(DSL)] == ["<urgent", "<digest"]
     clock.forward(days=15)
-    assert app.forget.run().texts == 1
+    assert app.forget.run() is None, "the clock is watched for a day first"
+    clock.forward(days=1)
+    gone = app.forget.run()
+    assert gone is not None
+    assert gone.texts == 1
     again = app.poll_source("Wall", early=True)
     assert again is not None
     assert again.mentions == 0, "what was forgotten does not come back"

@@ -12,9 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from authority import Mode, make_authority, serve
 from fakes import (
     Hang,
     Lens,
@@ -33,6 +35,7 @@ from connectors.connector import Connector
 from monitor.app import App, now, rebuild, start
 from monitor.config.settings import Config
 from monitor.config.watching import Watcher
+from monitor.evidence.camera import SECONDS
 from monitor.scheduler import Every, Scheduler
 
 DSL, ADMIN = "dsl@harrowbygreen.example", "it@harrowbygreen.example"
@@ -57,10 +60,17 @@ def until(fact: Callable[[], object], seconds: float = 20) -> float:
 
 @contextmanager
 def at_work(
-    folder: Path, walls: dict[str, Wall], lens: Lens, port: int, clock: Callable[[], datetime] = now
+    folder: Path,
+    walls: dict[str, Wall],
+    lens: Lens,
+    port: int,
+    clock: Callable[[], datetime] = now,
+    *,
+    more: str = "",
+    **jobs: Any,
 ) -> Iterator[tuple[Scheduler, Event]]:
-    """A worker in this process, with walls for sources and a lens for a camera."""
-    path = write_config(folder, mail_to(port), **{ONE: THREE})
+    """A worker in this process, with walls for sources, a lens for a camera, and these jobs for its own."""
+    path = write_config(folder, f"{mail_to(port)}\n{more}", **{ONE: THREE})
 
     def fit(app: App) -> App:
         sources: dict[str, Connector] = {
@@ -72,6 +82,7 @@ def at_work(
             app,
             poll=replace(app.poll, sources=sources),
             capturing=replace(app.capturing, camera=camera),
+            **jobs,
         )
 
     def again(app: App, config: Config) -> App:
@@ -118,6 +129,63 @@ def test_urgent_mail_goes_out_in_seconds_while_a_capture_and_a_poll_hang(
 
     assert took < 15
     print(f"from the wall to the mailbox: {took:.1f} s")
+
+
+def test_a_posts_page_is_first_tried_within_a_minute_though_another_takes_all_its_time(
+    tmp_path: Path, office: PostOffice
+) -> None:
+    hang = Hang()
+    lens, walls = Lens(before=hang), {"A": Wall(name="A"), "B": Wall(name="B")}
+    walls["A"].pin(threat(1), at=now())
+    with at_work(tmp_path, walls, lens, office.port):
+        until(hang.reached.is_set)
+        walls["B"].pin(threat(2), at=now())
+        make_due(tmp_path, "B")
+        until(lambda: any("A-1002" in str(letter["Subject"]) for letter in office.to(DSL)))
+        assert len(lens.orders) == 1, "one camera takes one page at a time"
+        hang.released.set()
+        took = until(lambda: len(lens.orders) == 2)
+
+    # The camera gives a page up after SECONDS, whatever the page does (test_faults.py).
+    assert SECONDS + took < 60
+    print(f"from the end of one capture to the next: {took:.1f} s")
+
+
+def test_a_time_stamp_authority_that_hangs_holds_up_neither_mail_nor_anchors(
+    tmp_path: Path, office: PostOffice
+) -> None:
+    with serve(make_authority(tmp_path / "authority")) as authority:
+        authority.mode = Mode.HANGS
+        named = f'evidence: {{authorities: [{{name: Post Office, url: "{authority.url}"}}]}}'
+        walls = {"A": Wall(name="A")}
+        walls["A"].pin(threat(1), at=now())
+        with at_work(tmp_path, walls, Lens(), office.port, more=named) as (scheduler, _):
+            until(lambda: authority.asked)
+            walls["C"].pin(threat(2), at=now())
+            make_due(tmp_path, "C")
+            store = scheduler._app.store
+            took = until(lambda: len(store.anchors.of_school("harrowby-green")) == 2)
+            until(lambda: any("A-1002" in str(letter["Subject"]) for letter in office.to(DSL)))
+            assert len(authority.asked) == 1, "it still hangs"
+            authority.released.set()
+
+    print(f"from the wall to the anchor: {took:.1f} s")
+
+
+def test_verifying_and_forgetting_for_hours_hold_up_no_changed_settings(
+    tmp_path: Path, office: PostOffice
+) -> None:
+    """Nor the sign of life to the outside, which has the same threads as the settings."""
+    hang = Hang()
+    slow: Any = SimpleNamespace(run=hang)
+    with at_work(tmp_path, {}, Lens(), office.port, forget=slow, verifying=slow) as (scheduler, _):
+        until(hang.reached.is_set)
+        first, path = scheduler._app, tmp_path / "monitor.yaml"
+        replace_file(path, path.read_text().replace("every: 1m", "every: 2m"))
+        took = until(lambda: scheduler._app is not first)
+        hang.released.set()
+
+    print(f"from the file to the settings: {took:.1f} s")
 
 
 def make_due(folder: Path, source: str) -> None:

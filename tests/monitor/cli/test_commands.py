@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,9 @@ from fakes import mail_to, open_post_office
 from typer.testing import Result
 
 from monitor.app import build, now, start
+from monitor.clocks import Watched
 from monitor.config.loading import load
+from monitor.custody import Deed
 from monitor.store.tables import revisions
 
 SOURCE = 'name: Paper, platform: feed, url: "{site}/paper/feed.xml"'
@@ -320,7 +323,7 @@ def test_no_address_of_a_locked_alert_can_be_opened(monitor: Monitor, tmp_path: 
 
 
 @pytest.mark.parametrize("number", ["1", "A-1", "x", "-5", "9" * 5000, "²", "\x1b[2J"])
-@pytest.mark.parametrize("command", ["alert", "ack", "hold"])
+@pytest.mark.parametrize("command", ["alert", "ack", "hold", "lock"])
 def test_a_number_that_no_alert_has_is_said_so(monitor: Monitor, command: str, number: str) -> None:
     result = monitor(command, "--", number)
 
@@ -384,6 +387,36 @@ def test_a_hold_is_shown_and_lifted(monitor: Monitor) -> None:
     assert "on hold" not in monitor("alerts").stdout
 
 
+def test_a_hold_and_its_lifting_stand_in_the_custody_log(monitor: Monitor) -> None:
+    number = numbers(monitor)[0]
+
+    monitor("hold", str(number), "--by", "Dana Lead", "--note", "police")
+    monitor("hold", str(number), "--by", "Dana Lead", "--lift")
+
+    with closing(start(load(monitor.config, monitor.environ))) as app:
+        events = [entry.event for entry in app.store.custody.of_alert(number)]
+    assert [(event.deed, event.by, event.why) for event in events if event.by == "Dana Lead"] == [
+        (Deed.HELD, "Dana Lead", "police"),
+        (Deed.HOLD_LIFTED, "Dana Lead", ""),
+    ]
+
+
+def test_a_person_locks_an_alert_and_from_then_on_nobody_is_shown_where_it_is(monitor: Monitor) -> None:
+    """DOMAIN 3.7 no. 2: a click of the DSL locks as surely as a rule."""
+    found = [json.loads(line) for line in monitor("alerts", "--json").stdout.splitlines()]
+    alert = next(one for one in found if not one["media_lock"])
+    number, (address, *_) = str(alert["number"]), alert["urls"]
+
+    result = monitor("lock", f"A-{number}", "--by", "Dana Lead", "--note", "a pupil says that it is her")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"A-{number}: locked, noted for Dana Lead.\nNothing more of it is")
+    shown = monitor("alert", number).stdout
+    assert "DO NOT OPEN THE POST" in shown
+    assert "locked, by Dana Lead: a pupil says that it is her" in shown
+    assert address not in shown + monitor("alerts").stdout
+
+
 # --- forget ---
 
 
@@ -397,7 +430,12 @@ def test_a_dry_run_of_forgetting_only_says_what_would_go(monitor: Monitor) -> No
     assert sorted(numbers(monitor, "--all")) == before
 
 
-def test_forgetting_says_what_went(monitor: Monitor) -> None:
+def test_forgetting_says_what_went_once_the_clock_has_gone_on_for_a_day(monitor: Monitor) -> None:
+    early = monitor("forget")
+    assert (early.exit_code, early.stderr.startswith("Nothing went: ")) == (1, True)
+    with closing(start(load(monitor.config, monitor.environ))) as app:
+        app.store.journal.keep_clock(Watched(now() - timedelta(days=1), now()))
+
     assert monitor("forget").stdout.startswith("This went: ")
 
 

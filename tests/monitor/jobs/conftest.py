@@ -1,5 +1,6 @@
 """What the tests of the jobs share: a whole app under a real configuration, with a clock set by hand."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -93,8 +94,10 @@ def office() -> Iterator[PostOffice]:
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world(tmp_path: Path, ready_file: Path) -> Iterator[Callable[..., World]]:
     """Makes worlds; a second one in the same folder is a second worker on the same database."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    shutil.copy(ready_file, tmp_path / "data" / "monitor.db")
     with ExitStack() as open_worlds:
 
         def make(

@@ -4,7 +4,6 @@ import io
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import signal
 import stat
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from little_room import little_room
 from store_samples import (
     AT,
     LEASE,
@@ -32,9 +32,11 @@ from store_samples import (
     record_for_ever,
 )
 
-from monitor.captures import Kind, Progress
+from monitor.captures import FIRST, Kind, Progress
 from monitor.cases import Act, CaseEvent
 from monitor.evidence import archive
+from monitor.evidence.redacting import WORKING
+from monitor.evidence.signing import KEY, OLD_KEY, open_key
 from monitor.jobs.backup import BackupFailed, for_libpq, restore_from, save_to
 from monitor.store.forgetting import Retention
 from monitor.store.store import Store, open_store
@@ -91,7 +93,8 @@ class Place:
         print_ = archive.Paper(
             name="print.png", role="screenshot", media_type="image/png", content=os.urandom(20_000)
         )
-        return self.data / "evidence" / archive.keep(self.data / "evidence", record, [print_]).folder
+        evidence = self.data / "evidence"
+        return evidence / archive.place(evidence, archive.stage(evidence, record, [print_]), FIRST).folder
 
     def is_untouched(self) -> bool:
         """Whether nothing lies in its data folder."""
@@ -99,24 +102,24 @@ class Place:
 
 
 @pytest.fixture
-def old(database_url: str, tmp_path: Path) -> Place:
+def old(empty_url: str, tmp_path: Path) -> Place:
     """Where the worker works."""
-    on_sqlite = database_url.startswith("sqlite")
+    on_sqlite = empty_url.startswith("sqlite")
     (tmp_path / "old").mkdir()
     return Place(
         tmp_path / "old" / "data",
-        f"sqlite:///{tmp_path}/old/data/monitor.db" if on_sqlite else database_url,
+        f"sqlite:///{tmp_path}/old/data/monitor.db" if on_sqlite else empty_url,
     )
 
 
 @pytest.fixture
-def new(database_url: str, tmp_path: Path) -> Place:
+def new(empty_url: str, tmp_path: Path) -> Place:
     """A machine where nothing is yet; on PostgreSQL, `emptied` has to come first."""
-    on_sqlite = database_url.startswith("sqlite")
+    on_sqlite = empty_url.startswith("sqlite")
     (tmp_path / "new").mkdir()
     return Place(
         tmp_path / "new" / "data",
-        f"sqlite:///{tmp_path}/new/data/monitor.db" if on_sqlite else database_url,
+        f"sqlite:///{tmp_path}/new/data/monitor.db" if on_sqlite else empty_url,
     )
 
 
@@ -264,6 +267,31 @@ def test_the_file_is_for_its_owner_alone_and_so_is_what_comes_out_of_it(
     assert {path.name for path in place.data.iterdir()} == {"monitor.db", "evidence", "keys"}
 
 
+def test_the_signing_keys_of_evidence_are_in_it(on_sqlite: Place, tmp_path: Path) -> None:
+    keys = on_sqlite.data / "keys"
+    open_key(keys)
+    (keys / KEY).rename(keys / OLD_KEY)
+    public = open_key(keys).public_key
+    place = Place(tmp_path / "new" / "data", f"sqlite:///{tmp_path}/new/data/monitor.db")
+
+    place.restore(on_sqlite.save(tmp_path / "backup"))
+
+    assert open_key(place.data / "keys").public_key == public
+    assert (place.data / "keys" / OLD_KEY).read_bytes() == (keys / OLD_KEY).read_bytes()
+
+
+def test_redacted_copies_are_in_it(on_sqlite: Place, tmp_path: Path) -> None:
+    # Without them a pack could hold whole what was covered for others.
+    copy = on_sqlite.data / WORKING / "01JONE" / "redacted-1.png"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"covered")
+    place = Place(tmp_path / "new" / "data", f"sqlite:///{tmp_path}/new/data/monitor.db")
+
+    place.restore(on_sqlite.save(tmp_path / "backup"))
+
+    assert (place.data / WORKING / "01JONE" / "redacted-1.png").read_bytes() == b"covered"
+
+
 def test_the_configuration_is_in_it_for_a_person_to_take_out(on_sqlite: Place, tmp_path: Path) -> None:
     with tarfile.open(on_sqlite.save(tmp_path / "backup")) as tar:
         inside = tar.extractfile("monitor.yaml")
@@ -271,7 +299,7 @@ def test_the_configuration_is_in_it_for_a_person_to_take_out(on_sqlite: Place, t
         assert inside.read().decode() == CONFIG
 
 
-@pytest.mark.parametrize("there", ["monitor.db", "monitor.db-wal", "evidence", "keys"])
+@pytest.mark.parametrize("there", ["monitor.db", "monitor.db-wal", "evidence", "evidence-working", "keys"])
 def test_nothing_is_overwritten(on_sqlite: Place, tmp_path: Path, there: str) -> None:
     """A log left beside a database that was moved away would be played into the restored one."""
     backup = on_sqlite.save(tmp_path / "backup")
@@ -419,17 +447,6 @@ def test_a_backup_of_the_other_kind_of_database_is_refused(on_sqlite: Place, tmp
         new.restore(backup)
 
     assert new.is_untouched()
-
-
-@contextmanager
-def little_room(size: int) -> Iterator[None]:
-    """A limit on the size of files fails in the middle of a write, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [1_000, 100_000, 300_000])

@@ -50,7 +50,7 @@ def test_captures_that_wait_are_told_to_people(world: Any) -> None:
     world.wall.pin(threat(1))
     world.read()
 
-    assert "1 captures of evidence are still to be taken." in world.app.write.machine()
+    assert "1 capture of evidence is still to be taken." in world.app.write.machine()
 
 
 def test_the_most_serious_goes_first(world: Any) -> None:
@@ -85,7 +85,7 @@ def test_without_a_browser_the_record_says_so_and_how_to_take_one_by_hand(world:
 
     capture = world.app.capturing.run()
 
-    assert capture.kind is Kind.METADATA_ONLY
+    assert capture.kind is Kind.RENDERED_CARD
     assert "Take one by hand" in " ".join(capture.limits)
 
 

@@ -12,6 +12,7 @@ from fakes import MORNING, Clock, PostOffice, Wall, threat, words
 from connectors.connector import Refused
 from connectors.post import State
 from monitor.cases import Act, CaseEvent
+from monitor.evidence.sealing import KeyPair
 from monitor.notices import NoticeKind
 from monitor.playbook import Play
 
@@ -28,10 +29,15 @@ LONG = (
 )
 
 
-@pytest.fixture
-def kept(make_world: Callable[..., Any], office: PostOffice, database_url: str) -> Any:
-    """One school, one wall, a mail server: once on SQLite, once on PostgreSQL."""
-    return make_world(f'database: "{database_url}"', office=office)
+SEALED = f"evidence: {{sealed: true, recipients: [{KeyPair.new().public}, {KeyPair.new().public}]}}"
+
+
+@pytest.fixture(params=["sqlite", "sealed", pytest.param("postgres", marks=pytest.mark.postgres)])
+def kept(request: pytest.FixtureRequest, make_world: Callable[..., Any], office: PostOffice) -> Any:
+    """One school, one wall, a mail server: on each database, and with the words of posts sealed."""
+    if request.param == "postgres":
+        return make_world(f'database: "{request.getfixturevalue("ready_postgres_url")}"', office=office)
+    return make_world(SEALED if request.param == "sealed" else "", office=office)
 
 
 def owed_to(world: Any) -> set[str]:
@@ -494,6 +500,25 @@ def test_a_successor_who_may_be_the_one_spoken_of_does_not_hear(world: Any, offi
     assert CHAIR in before
     assert office.to("hale@harrowbygreen.example") == office.to(HEAD) == office.to(CHAIR) == []
     assert office.to(DSL)
+
+
+def test_of_a_successor_sealed_words_know_the_role_and_not_the_name(
+    make_world: Callable[..., Any], office: PostOffice
+) -> None:
+    """Nobody can ask sealed words again: whom they named, was noted when they were sealed (BAN-2.7b)."""
+    sealed = make_world(SEALED, office=office)
+    sealed.wall.pin("The headteacher at Harrowby Green hit my son in the corridor and slapped him twice")
+    sealed.wall.pin("Nora Newcome at Harrowby Green hit my son in the corridor, a teacher who slapped him")
+    sealed.read()
+
+    sealed.reconfigure(SEALED, **{"Hale Headley, email: head@": "Nora Newcome, email: new@"})
+    sealed.post_all()
+
+    told = " ".join(
+        f"{letter['Subject']} {words(letter)}" for letter in office.to("new@harrowbygreen.example")
+    )
+    assert "A-1001" not in told
+    assert "A-1002" in told, "her name was nobody's of ours when it was sealed"
 
 
 def test_what_is_owed_about_a_school_without_people_waits_and_is_told_until_somebody_is_named(

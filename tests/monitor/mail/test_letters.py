@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from classifiers.taxonomy import Severity
 from connectors.post import Channel, State
 from monitor.alerts import Alert, Status
+from monitor.anchors import Pinned
 from monitor.mail.digests import MOST_ITEMS, NEVER_WATCHED, Digest, compose
 from monitor.mail.items import Detail, Showing
 from monitor.mail.letters import (
@@ -79,6 +80,20 @@ def digest(**changed: Any) -> Digest:
     return compose(DSL, **(facts | changed))
 
 
+def pinned(school: str = "harrowby-green", **changed: Any) -> Pinned:
+    """How far the evidence of a school has come."""
+    facts: dict[str, Any] = {
+        "records": 12,
+        "head_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "anchors": 3,
+        "anchored_at": MORNING,
+        "fresh": 0,
+        "fresh_since": None,
+        "stamps": {},
+    }
+    return Pinned(school=school, **(facts | changed))
+
+
 def notice(
     alerts: Sequence[Alert], detail: Detail = Detail.LINK, texts: Mapping[int, str] | None = None
 ) -> bytes:
@@ -127,6 +142,7 @@ def busy_day() -> Digest:
         troubles=[(YESTERDAY, "capture", "ValueError: 'a post said this'"), (MORNING, "capture", "again")],
         warnings=["Only 1.2 GB of disk are left: make room soon."],
         housekeeping=["No contact is set for the LADO."],
+        pinned=[pinned()],
     )
 
 
@@ -460,6 +476,25 @@ def test_what_a_failed_job_said_stays_out_of_the_mail() -> None:
 
     assert "CANARY" not in everything(letter)
     assert "Poll failed 1 time" in words(letter)
+
+
+def test_a_digest_bears_witness_to_the_evidence_of_each_school() -> None:
+    """DOMAIN 3.3: the school's mail then holds dated copies outside the server."""
+    names = SCHOOLS | {"elm": "Elm School", "oak": "Oak School"}
+    first, later = pinned(), pinned("elm", records=1, head_sha256="ab" * 32)
+    told = digest(school_names=names, pinned=[first, later, pinned("oak", records=0)])
+
+    assert told.evidence == (
+        "Evidence kept of Harrowby Green Primary School: 12 records, fingerprint "
+        "9f86d081884c7d659a2feaa0c55ad015.",
+        "Evidence kept of Elm School: 1 record, fingerprint abababababababababababababababab.",
+    )
+    assert digest().evidence == ()
+    for kind in ("plain", "html"):
+        letter = " ".join(part(write_digest(told, ENVELOPE), kind).split())
+        assert all(line in letter for line in told.evidence)
+        assert "Keep this mail: it lets anybody check later that no record was changed." in letter
+        assert "Keep this mail" not in part(write_digest(digest(), ENVELOPE), kind)
 
 
 def test_a_flood_is_cut_with_its_number_and_the_rest_is_new_tomorrow() -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from examples import LONDON, MORNING, alert, locked
+from examples import LONDON, MORNING, alert, capture, locked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +125,20 @@ def test_a_locked_alert_has_nothing_to_show_of_its_post(detail: Detail) -> None:
     item = show(locked(1050), how)
 
     assert (item.addresses, item.where, item.excerpt) == ((), "", "")
+
+
+def test_of_what_was_locked_after_it_was_taken_nobody_says_that_it_was_not_copied() -> None:
+    how = Showing(
+        at=MORNING,
+        zone=LONDON,
+        detail=Detail.MINIMAL,
+        school_names={},
+        plays={},
+        captures={1050: [capture(1050)]},
+    )
+
+    assert show(locked(1050), how).evidence == "captured before it was locked, and not shown"
+    assert show(locked(1051), how).evidence == "not copied, on purpose"
 
 
 def test_what_was_acknowledged_is_never_overdue() -> None:

@@ -227,6 +227,12 @@ def test_a_locked_alert_shows_no_picture_and_no_address_that_opens() -> None:
     assert "take a screen print by hand" not in html
 
 
+def test_the_lock_of_a_person_covers_addresses_in_reasons_that_locked_nothing() -> None:
+    one = alert(media_lock=True, why=("It names https://files.example/rule.",))
+
+    assert "files.example" not in page(one)
+
+
 def test_a_locked_text_is_shown_only_as_far_as_it_must_be() -> None:
     html = page(locked(), "x" * 900)
 
@@ -254,7 +260,7 @@ def test_what_is_no_screen_print_is_not_embedded(given: bytes | None) -> None:
 def test_a_picture_is_called_what_it_is() -> None:
     said = words(page(captures=[capture(kind=Kind.METADATA_ONLY, files=(), limits=("the post was gone",))]))
 
-    assert "Record without any picture, on purpose" in said
+    assert "Record without any picture" in said
     assert "The post was gone" in said
 
 

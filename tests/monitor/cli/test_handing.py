@@ -1,0 +1,200 @@
+"""`monitor evidence export` and `redact`: what a person at a terminal reads."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from darkroom import screen_print
+
+CONFIDENTIAL = "keep it like a child-protection file"
+PC = "PC 4711, Harrowby police"
+
+
+@pytest.fixture
+def monitor(monitor: Any, tmp_path: Path) -> Any:
+    """The command on a machine with openssl and without a browser, which would take its time to print."""
+    path = tmp_path / "programs"
+    path.mkdir()
+    (path / "openssl").symlink_to(shutil.which("openssl") or "")
+    return replace(monitor, environ=monitor.environ | {"PATH": str(path), "HOME": str(path)})
+
+
+def exported(monitor: Any, to: Path, *more: str) -> Any:
+    """Export the first alert."""
+    words = ("A-1001", "--to", str(to), "--by", "Dana Lead", "--for", PC, *more)
+    return monitor("evidence", "export", *words)
+
+
+def captured(monitor: Any, alert: str = "A-1001") -> str:
+    """The id of a capture of an alert."""
+    found = re.search(r"^([0-9A-Z]{26}) ", monitor("evidence", "list", alert).output, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_a_pack_is_named_with_its_exhibits_and_the_hash_to_give_along(monitor: Any, tmp_path: Path) -> None:
+    # DOMAIN 3.6
+    result = exported(monitor, tmp_path / "pack", "--why", "crime reference 42/1")
+
+    assert result.exit_code == 0, result.output
+    assert CONFIDENTIAL in result.output
+    assert re.search(r"HG/DL/\d+ ", result.output)
+    assert re.search(r"SHA-256 of manifest\.sha256: [0-9a-f]{64}", result.output)
+    assert (tmp_path / "pack" / "summary.html").exists()
+
+
+def test_a_pack_passes_the_check_that_the_command_line_has_for_it(monitor: Any, tmp_path: Path) -> None:
+    exported(monitor, tmp_path / "pack")
+
+    result = monitor("evidence", "verify", "--pack", str(tmp_path / "pack"))
+
+    assert result.exit_code == 0, result.output
+    assert "0 failed" in result.output
+
+
+def test_whoever_hands_over_and_whoever_is_handed_it_must_be_named(monitor: Any, tmp_path: Path) -> None:
+    # DOMAIN 3.4: exported (to whom)
+    to = str(tmp_path / "pack")
+
+    nobody = monitor("evidence", "export", "A-1001", "--to", to)
+    for_nobody = monitor("evidence", "export", "A-1001", "--to", to, "--by", "Dana Lead")
+
+    assert nobody.exit_code == for_nobody.exit_code == 2
+    assert "Say who you are" in nobody.output
+    assert "Say who is handed it" in for_nobody.output
+    assert not (tmp_path / "pack").exists()
+
+
+def test_a_folder_that_is_not_empty_is_refused_in_a_sentence(monitor: Any, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+
+    result = exported(monitor, tmp_path)
+
+    assert result.exit_code == 1
+    assert "is not empty: name a new folder" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_an_alert_that_there_is_not_is_named(monitor: Any, tmp_path: Path) -> None:
+    result = monitor("evidence", "export", "A-9", "--to", str(tmp_path / "pack"), "--by", "D", "--for", PC)
+
+    assert result.exit_code == 2
+    assert "There is no alert A-9" in result.output
+
+
+def test_evidence_that_was_changed_is_handed_over_with_a_warning(monitor: Any, tmp_path: Path) -> None:
+    for post in (monitor.folder / "data" / "evidence").rglob("post.json"):
+        post.write_bytes(b"{}")
+
+    result = exported(monitor, tmp_path / "pack")
+
+    assert result.exit_code == 1
+    assert "does not pass its own check" in result.output
+    assert "post.json: is NOT the file that was recorded" in result.output
+
+
+def test_a_redacted_copy_is_made_and_handed_over_in_place_of_the_original(
+    monitor: Any, tmp_path: Path
+) -> None:
+    words = ("--box", "1,2,30,40", "--by", "Dana Lead", "--why", "another child's name")
+
+    result = monitor("evidence", "redact", captured(monitor), *words)
+
+    assert result.exit_code == 0, result.output
+    assert "The original is as it was" in result.output
+    assert exported(monitor, tmp_path / "pack", "--redacted", "instead").exit_code == 0
+    place = tmp_path / "pack" / "captures" / captured(monitor)
+    assert sorted(path.name for path in place.iterdir()) == ["record.json", "redacted-1.png"]
+
+
+def test_instead_of_the_originals_nothing_is_handed_over_before_something_is_covered(
+    monitor: Any, tmp_path: Path
+) -> None:
+    none = exported(monitor, tmp_path / "none", "--redacted", "instead")
+    monitor(
+        *("evidence", "redact", captured(monitor), "--box", "1,2,30,40"),
+        *("--by", "Dana Lead", "--why", "another child's name"),
+    )
+    covered = exported(monitor, tmp_path / "covered", "--redacted", "instead")
+
+    assert none.exit_code == 1
+    assert "No capture of A-1001 has a redacted copy to hand over instead" in none.output
+    assert f"monitor evidence redact {captured(monitor)}" in none.output
+    assert not (tmp_path / "none").exists()
+    assert "no redacted copy" not in covered.output
+
+
+def test_what_has_no_redacted_copy_is_named_as_left_out(monitor: Any, tmp_path: Path) -> None:
+    first = captured(monitor)
+    (tmp_path / "print.png").write_bytes(screen_print())
+    monitor(
+        *("evidence", "upload", str(tmp_path / "print.png"), "--url", "https://forum.example/t/7"),
+        *("--seen", "2026-11-20 21:40", "--by", "Dana Lead", "--device", "school laptop", "--edited", "no"),
+        *("--no-nude-or-semi-nude-child", "--alert", "A-1001"),
+    )
+    words = ("--box", "1,2,30,40", "--by", "Dana Lead", "--why", "another child's name")
+    monitor("evidence", "redact", first, *words)
+
+    result = exported(monitor, tmp_path / "pack", "--redacted", "instead")
+
+    assert result.exit_code == 0, result.output
+    assert re.search(r"! Not in this pack: \w{26}, it has no redacted copy", result.output)
+    assert [path.name for path in (tmp_path / "pack" / "captures").iterdir()] == [first]
+
+
+def test_a_copy_is_never_written_over_another_file(monitor: Any, tmp_path: Path) -> None:
+    there = tmp_path / "print.png"
+    there.write_bytes(b"mine")
+    words = ("--box", "1,2,30,40", "--by", "Dana Lead", "--why", "another child", "--to", str(there))
+
+    result = monitor("evidence", "redact", captured(monitor), *words)
+
+    assert result.exit_code == 2
+    assert "is there already: name a new file" in result.output
+    assert there.read_bytes() == b"mine"
+
+
+def test_nothing_of_a_locked_alert_is_redacted(monitor: Any) -> None:
+    # DOMAIN 3.7
+    told = [json.loads(line) for line in monitor("alerts", "--all", "--json").output.splitlines()]
+    locked = next(one["number"] for one in told if one["media_lock"])
+    words = ("--box", "1,2,3,4", "--by", "Dana Lead", "--why", "another child's name")
+
+    result = monitor("evidence", "redact", captured(monitor, f"A-{locked}"), *words)
+
+    assert result.exit_code == 2
+    assert "is locked: nothing of it is opened or copied" in result.output
+
+
+def test_of_a_locked_alert_the_hand_over_says_that_nothing_but_the_record_goes(
+    monitor: Any, tmp_path: Path
+) -> None:
+    # DOMAIN 3.7
+    monitor("lock", "A-1001", "--by", "Dana Lead", "--note", "a pupil says so")
+
+    result = exported(monitor, tmp_path / "pack", "--redacted", "instead")
+
+    assert result.exit_code == 0, result.output
+    assert re.search(r"HG/DL/\d+  .*: locked, so nothing but its record is in the pack", result.output)
+    assert "no redacted copy" not in result.output
+
+
+@pytest.mark.parametrize("box", ["1,2,3", "1,2,3,x", "=1,2,3,4"])
+def test_a_box_that_is_none_is_refused_with_an_example(monitor: Any, box: str) -> None:
+    words = ("--box", box, "--by", "Dana Lead", "--why", "another child's name")
+
+    result = monitor("evidence", "redact", captured(monitor), *words)
+
+    assert result.exit_code == 2
+    assert "as 40,120,300,60" in result.output
+
+
+def test_why_something_is_covered_must_be_said(monitor: Any) -> None:
+    result = monitor("evidence", "redact", captured(monitor), "--box", "1,2,3,4", "--by", "Dana Lead")
+
+    assert result.exit_code == 2
+    assert "Say what is covered and why" in result.output
