@@ -7,10 +7,12 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from store_samples import open_in
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _real_connect = socket.socket.connect
@@ -89,18 +91,58 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def _postgres(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database on a PostgreSQL server, which begins as a copy of another."""
+    name = f"monitor_test_{uuid.uuid4().hex[:12]}"
+    _psql(server, f"create database {name} template {template}")
+    yield server.rsplit("/", 1)[0] + f"/{name}"
+    _psql(server, f"drop database {name} with (force)")
+
+
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database that only this test uses."""
-    name = f"monitor_test_{uuid.uuid4().hex[:12]}"
-    _psql(postgres_server, f"create database {name}")
-    yield postgres_server.rsplit("/", 1)[0] + f"/{name}"
-    _psql(postgres_server, f"drop database {name} with (force)")
+    with _postgres(postgres_server) as url:
+        yield url
+
+
+# A tenth of a second goes into bringing a database up to date: once for all tests, which then get copies.
+@pytest.fixture(scope="session")
+def ready_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database that is up to date and holds nothing."""
+    folder = tmp_path_factory.mktemp("ready")
+    open_in(folder, f"sqlite:///{folder}/monitor.db").close()
+    return folder / "monitor.db"
+
+
+@pytest.fixture(scope="session")
+def ready_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a PostgreSQL database that is up to date and holds nothing."""
+    with _postgres(postgres_server) as url:
+        open_in(tmp_path_factory.mktemp("ready"), url).close()
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def ready_postgres_url(postgres_server: str, ready_postgres: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database that is up to date, holds nothing, and that only this test uses."""
+    with _postgres(postgres_server, ready_postgres) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database: once on SQLite, once on PostgreSQL."""
+    """A database that is up to date and holds nothing: once on SQLite, once on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("ready_file"), tmp_path / "monitor.db")
+        return f"sqlite:///{tmp_path / 'monitor.db'}"
+    return str(request.getfixturevalue("ready_postgres_url"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database in which nothing was ever done: once on SQLite, once on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'monitor.db'}"
     return str(request.getfixturevalue("postgres_url"))

@@ -19,7 +19,7 @@ from pydantic import ConfigDict
 
 from connectors.connector import Connector
 from connectors.post import Batch, Post
-from monitor.captures import Capture, Kind, Order, Progress
+from monitor.captures import Capture, Kind, Link, Order, Progress, Taken
 
 MORNING = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CONFIG = """
@@ -147,31 +147,47 @@ class Lens:
     locks: bool = False
     orders: list[Order] = field(default_factory=list)
 
-    def take(self, order: Order, at: datetime) -> Capture:
+    def take(self, order: Order, at: datetime) -> Taken:
         """Take it or fail."""
         self.orders.append(order)
         self.before()
         if self.fault is not None:
             raise self.fault
-        return self._capture(order, at, Progress.COMPLETE, ())
+        return self._taken(order, at, Progress.COMPLETE, ())
 
-    def give_up(self, order: Order, reason: str, at: datetime) -> Capture:
+    def give_up(self, order: Order, reason: str, at: datetime) -> Taken:
         """Say why there is none."""
-        return self._capture(order, at, Progress.LIMITED, (reason,))
+        return self._taken(order, at, Progress.LIMITED, (reason,))
+
+    def place(self, taken: Taken, link: Link) -> Capture:
+        """Say that it lies there."""
+        return Capture(
+            id=taken.id,
+            alert=taken.alert,
+            kind=taken.kind,
+            progress=taken.progress,
+            captured_at=taken.captured_at,
+            folder=taken.folder,
+            files=(),
+            record_sha256=f"{link.index:064x}",
+            limits=taken.limits,
+            locks=taken.locks,
+            school=taken.school,
+            link=link,
+        )
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def _capture(self, order: Order, at: datetime, progress: Progress, limits: tuple[str, ...]) -> Capture:
-        return Capture(
+    def _taken(self, order: Order, at: datetime, progress: Progress, limits: tuple[str, ...]) -> Taken:
+        return Taken(
             id=order.id,
+            school=order.school,
             alert=order.alert,
             kind=Kind.METADATA_ONLY,
             progress=progress,
             captured_at=at,
             folder=f"{order.school}/2026/{order.id}",
-            files=(),
-            record_sha256="0" * 64,
             limits=limits,
             locks=self.locks,
         )

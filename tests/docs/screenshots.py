@@ -1,11 +1,14 @@
 """Take the pictures of the documentation from what the demo made: `make screenshots`."""
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from monitor.captures import Order
 from monitor.evidence.browser import find_browser
+from monitor.evidence.card import draw
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH = 700
@@ -34,5 +37,30 @@ def take(demo: Path) -> None:
         browser.close()
 
 
+def draw_card() -> None:
+    """The picture that stands in for a page which there was not: a card of an invented post."""
+    seen = datetime(2026, 11, 20, 21, 40, 12, tzinfo=UTC)
+    order = Order(
+        id="01M801A8MVX0PPHZBV0TRZGEJX",
+        alert=1044,
+        school="harrowby-green",
+        platform="mastodon",
+        post_id="115584",
+        revision="1",
+        url="https://social.example/@gate_watcher/115584",
+        title="",
+        text="Waiting at the gate of Harrowby Green Primary School tomorrow for whoever pushed my son over. "
+        "You will be sorry.",
+        author="gate_watcher",
+        posted_at=seen - timedelta(minutes=4),
+        seen_at=seen,
+        media_lock=False,
+        why=(),
+        by="",
+    )
+    (IMAGES / "evidence-card.png").write_bytes(draw(order, seen + timedelta(seconds=41)).png)
+
+
 if __name__ == "__main__":
     take(Path(sys.argv[1]))
+    draw_card()

@@ -14,7 +14,11 @@ from monitor.config.playbook import read_playbook
 from monitor.playbook import Play, Role
 
 DOCS = Path(__file__).parents[2] / "docs"
-COMMANDS = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
+COMMANDS = {
+    f"{name} {sub}".strip(): command
+    for name, group in typer.main.get_command(cli).commands.items()  # type: ignore[attr-defined]
+    for sub, command in getattr(group, "commands", {"": group}).items()
+}
 HEARS = {Role.DSL: "DSL", Role.DPO: "DPO", Role.HR: "HR"}
 SECTIONS = {
     Head.ABUSE: "Abuse",

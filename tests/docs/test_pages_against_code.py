@@ -13,7 +13,11 @@ from monitor.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
+COMMANDS = {
+    f"{name} {sub}".strip(): command
+    for name, group in typer.main.get_command(cli).commands.items()  # type: ignore[attr-defined]
+    for sub, command in getattr(group, "commands", {"": group}).items()
+}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 NAMES = [page.name for page in PAGES]
 
@@ -67,6 +71,12 @@ def test_every_command_and_option_that_is_named_exists(page: Path) -> None:
     for line in typed(page):
         for found in re.finditer(r"(?:^|[ /])monitor ([a-z]+)((?: [^|&;]*)?)", line):
             name, rest = found[1], found[2]
+            if any(one.startswith(f"{name} ") for one in COMMANDS):
+                sub, _, rest = rest.strip().partition(" ")
+                if sub in {"", "--help"}:
+                    continue
+                name = f"{name} {sub}"
+                assert name in COMMANDS, line
             if name not in COMMANDS:
                 # `docker compose exec monitor monitor check`: the service has the command's name.
                 assert name == "monitor", line

@@ -28,7 +28,7 @@ people: {{dsl: [{{name: Dana Lead, email: dsl@harrowbygreen.example}}]}}
 network: {{allow: [127.0.0.1]}}
 """
 
-MOVED_AWAY = "mkdir /data/old && mv /data/monitor.db* /data/evidence /data/keys /data/old"
+MOVED_AWAY = "mkdir /data/old && mv /data/monitor.db* /data/evidence* /data/keys /data/old"
 """As docs/operations.md says it."""
 
 

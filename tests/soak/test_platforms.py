@@ -32,12 +32,10 @@ STEP = timedelta(hours=7)
 FINE = {State.OK, State.BEHIND}
 ALL_CONCERN = {"google_reviews", "gdelt"}
 """Where everything that is found concerns the school: its own place, and articles whose text is not seen."""
-LENIENT = {
-    ("feed", "half of the data"),
-    ("webpage", "half of the data"),
-    ("webpage", "a page in place of data"),
-}
-"""What is read as far as it goes, as pages of strangers must be; the rest comes with the next answer."""
+LENIENT = {("webpage", "a page in place of data")}
+"""What is read as it is, since any page is one; its one paragraph is always the same post."""
+AS_FAR_AS_IT_GOES = {"feed", "webpage"}
+"""Where half of the data is read, and said to be half; the rest comes with the next answer."""
 SCHOOL, OTHER = "The gates of Harrowby Green were shut again", "The cake sale was lovely"
 
 
@@ -135,6 +133,8 @@ class Story:
     amiss: list[str] = field(default_factory=list)
     halves: int = 0
     """How many answers ended anywhere, and were read as far as they went."""
+    strangers: int = 0
+    """How many posts that nobody of the village wrote were on a page which stood in for the answer."""
 
     def poll(self, worker: Worker, fault: str, spared: int, *, kill: bool) -> None:
         """Poll it once, again where the worker was killed, and look whether its state is right."""
@@ -149,7 +149,12 @@ class Story:
                 again = True
         if spared or (village.platform, fault) in LENIENT:
             meant = meant | FINE
-        self.halves += fault == "half of the data" and (village.platform, fault) in LENIENT
+        if (village.platform, fault) in LENIENT:
+            self.strangers = 1
+        if fault == "half of the data" and village.platform in AS_FAR_AS_IT_GOES:
+            self.halves += 1
+            if state is State.PARSE_ERROR and "the end of it did not arrive" not in reason:
+                self.amiss.append(f"{village.platform}, {fault} after {spared}: {reason}")
         right = meant if village.faulty else FINE
         if state not in right | (meant if again else set()):
             self.amiss.append(f"{village.platform}, {fault or 'well'} after {spared}: {state} ({reason})")
@@ -207,7 +212,8 @@ def _go_on(village: Village, chance: random.Random) -> None:
     """
     village.now += STEP
     much = chance.randrange(40, 130) if village.said else 7
-    count = chance.choice((0, 1, 2, 3, 4, 5, 6, much))
+    # Nor one alone: a page with a single item is read by paragraphs, and is of items only with the second.
+    count = chance.choice((0, 1 if village.said else 2, 2, 3, 4, 5, 6, much))
     for left in range(count, 0, -1):
         village.say(chance.choice((SCHOOL, OTHER)), timedelta(minutes=left))
 
@@ -261,12 +267,13 @@ def _assert_all_is_kept(story: Story, kept: Kept) -> None:
         f"{village.platform}: {len(kept.numbers)} of {len(of_school)} posts of the school, "
         f"{kept.others} others, {dict(Counter(state.value for state in story.states))} {story.missed}"
     )
-    assert len(kept.numbers) == len(set(kept.numbers)), village.platform
+    # One item alone on half of a page is taken for a paragraph of it, and is another post when it is whole.
+    twice = story.halves if village.platform == "webpage" else 0
+    assert len(kept.numbers) - len(set(kept.numbers)) <= twice, village.platform
     # Half of a feed or page may end within a post, which is kept so far, and whole again as a new revision.
     assert kept.broken_off <= story.halves, village.platform
     assert village.served & of_school <= set(kept.numbers) <= of_school, village.platform
-    others = kept.others - story.halves, kept.others
-    assert others[0] <= len(everything - of_school), village.platform
-    assert len(village.served - of_school) <= others[1], village.platform
+    assert kept.others <= len(everything - of_school) + story.halves + story.strangers, village.platform
+    assert len(village.served - of_school) <= kept.others, village.platform
     assert story.missed or village.served == everything, village.platform
     assert story.states[-1] is State.OK
