@@ -4,7 +4,7 @@ FROM ${BASE}
 
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates chromium fonts-liberation fonts-noto-color-emoji libatomic1 postgresql-client \
+      ca-certificates chromium fonts-liberation fonts-noto-color-emoji libatomic1 openssl postgresql-client \
       python3 python3-venv tini \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin monitor \

@@ -22,9 +22,9 @@ browser: $(VENV)/ready
 demo: browser
 	@$(BIN)/monitor demo --to demo-output
 
-# Two at a time: many tests wait for a server, a browser or a clock.
+# Three at a time on two cores: many tests wait for a server, a browser or a clock.
 test: browser
-	@$(BIN)/pytest -q -n 2 --dist worksteal
+	@$(BIN)/pytest -q -n 3 --dist worksteal
 
 run: browser
 	@$(BIN)/monitor run --config $(or $(CONFIG),config/monitor.yaml)
