@@ -197,7 +197,8 @@ class _Thing(BaseModel):
 class _Place(BaseModel):
     """How far one list is read: the newest names, and the second of the newest.
 
-    `gap` are names at which an open gap goes on (any may be deleted), down to `floor`, or the second `low`.
+    `gap` are names at which an open gap goes on (any may be deleted), down to `floor`, or the second `low`;
+    `depth` posts were met above it.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -207,6 +208,7 @@ class _Place(BaseModel):
     gap: tuple[str, ...] = ()
     floor: tuple[str, ...] = ()
     low: _Seconds = 0.0
+    depth: Annotated[int, Field(ge=0)] = 0
     begun: bool = False
 
 
@@ -591,9 +593,16 @@ class _List:
             older = self._resumed(place)
             gap, listing.failed = older.stop, older.failed
         things = [*top.things, *older.things]
-        listing.missed = place.begun and (
-            (top.ended and len(top.things) >= _SHALLOW and _oldest(top.things) > place.since)
-            or (older.ended and _oldest(older.things) > place.low)
+        depth = len({thing.name for thing in things}.difference(place.held))
+        depth += place.depth if older.ended or older.stop else 0
+        # A list that ends early ends where its posts do: what was known of it was deleted, or nothing was.
+        listing.missed = (
+            place.begun
+            and depth >= _SHALLOW
+            and (
+                (top.ended and _oldest(top.things) > place.since)
+                or (older.ended and _oldest(older.things) > place.low)
+            )
         )
         listing.said += [_CIRCLES] * (place.begun and (top.circles or older.circles))
         self._give(listing, things)
@@ -605,6 +614,7 @@ class _List:
             gap=gap,
             floor=floor if gap else (),
             low=low if gap else 0.0,
+            depth=depth if gap else 0,
             begun=True,
         )
         return listing

@@ -540,6 +540,23 @@ def test_a_gap_that_reddit_does_not_list_any_more_is_said(
     assert "missed" in third.reason
 
 
+def test_a_short_list_whose_end_is_read_later_lacks_nothing(
+    board: Board, source: Reddit, http: httpx.Client
+) -> None:
+    board.lists[COMMENTS] = [comment(1)]
+    first = source.fetch(http, None)
+    board.lists[COMMENTS] = numbered(2, 134)  # and the first was deleted
+    board.fail = interrupted(board, 1)
+    second = source.fetch(http, first.cursor)
+    board.fail = lambda *_: None
+    board.lists[COMMENTS] = numbered(2, 139)
+
+    third = source.fetch(http, second.cursor)
+
+    assert len({*ids(second), *ids(third)}) == 138
+    assert (third.state, third.reason, third.complete) == (State.OK, "", True)
+
+
 def test_pages_that_repeat_end_and_are_said(board: Board, source: Reddit, http: httpx.Client) -> None:
     board.lists[COMMENTS] = numbered(1, 50)
     first = source.fetch(http, None)
