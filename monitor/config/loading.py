@@ -57,7 +57,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
 
 def _unreadable(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"there is no file {path}; copy config/monitor.example.yaml there and edit it"
+        return f"there is no file {path}; make one with `monitor init`"
     return f"{path} cannot be read: {error.strerror}"
 
 

@@ -190,7 +190,7 @@ def test_check_without_a_configuration_says_where_to_put_one(tmp_path: Path, fre
     result = fresh("check", "--config", str(tmp_path / "none.yaml"))
 
     assert result.exit_code == 2
-    assert "copy config/monitor.example.yaml there and edit it" in result.stderr
+    assert "make one with `monitor init`" in result.stderr
     assert "Traceback" not in result.output
 
 
