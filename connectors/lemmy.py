@@ -9,7 +9,7 @@ needed where a server is open.
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit
@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from connectors.connector import Connector, Refused, Unavailable
 from connectors.post import Batch, Channel, Post, State
-from connectors.reading import Page, read, refuse_walls, retry_after, spoken
+from connectors.reading import Page, read, refuse_walls, rest, retry_after, spoken
 from connectors.received import as_received
 from connectors.text import clean_link, host_of, http_address, one_line, read_text, search_words, when
 
@@ -187,16 +187,21 @@ class Lemmy(Connector):
     def fetch(self, http: httpx.Client, cursor: str | None) -> Batch:
         """Read what is new in each list, and ask for some of what was found earlier again."""
         before, server = _cursor(cursor), _Server(http, self)
-        places: dict[str, _Place] = {}
+        places = {one.name: before.places.get(one.name, _Place()) for one in self._lists()}
         items: list[_Item] = []
         found: list[_Item] = []
         remarks: list[str] = []
+        failed: list[Unavailable | Refused] = []
         for one in self._lists():
-            places[one.name], brought = server.follow(one, before.places.get(one.name, _Place()), remarks)
+            places[one.name], brought = server.follow(one, places[one.name], remarks, failed)
             items += brought
             found += brought if one.path == _SEARCH else []
+            if failed:
+                break
+        if failed and not items:
+            raise failed[0]
         gone: set[str] = set()
-        held, again = server.checked(before.held, gone)
+        held, again = (list(before.held), []) if failed else server.checked(before.held, gone)
         posts = server.posts([*again, *items], gone)
         behind = any(place.page for place in places.values())
         return Batch(
@@ -204,8 +209,9 @@ class Lemmy(Connector):
             cursor=_Cursor(places=places, held=_joined(held, server, found, gone)).model_dump_json(),
             gone=tuple(sorted(gone - posts.keys())),
             complete=not behind,
-            state=State.PARSE_ERROR if _STUCK in remarks else State.BEHIND if behind or remarks else State.OK,
-            reason=" ".join(dict.fromkeys(remarks)),
+            state=failed[0].state if failed else _state(remarks, behind=behind),
+            reason=" ".join(dict.fromkeys([*(error.reason for error in failed), *remarks])),
+            wait=rest(failed, self.every),
         )
 
     def _lists(self) -> Iterator[_List]:
@@ -240,9 +246,13 @@ class _Server:
         self.community = source.community
         self.channel = Channel.PUBLIC_MENTION if source.official is None else Channel.OFFICIAL_ACCOUNT
 
-    def follow(self, one: _List, place: _Place, remarks: list[str]) -> tuple[_Place, list[_Item]]:
-        """What is new in one list, and some of what the last time left."""
-        newest = self._walk(one, 1, max(place.top - OVERLAP, 0), MOST_PAGES if place.top else 1)
+    def follow(
+        self, one: _List, place: _Place, remarks: list[str], failed: list[Unavailable | Refused]
+    ) -> tuple[_Place, list[_Item]]:
+        """What is new in one list, and some of what the last time left, as far as it was read."""
+        newest = self._walk(one, 1, max(place.top - OVERLAP, 0), MOST_PAGES if place.top else 1, failed)
+        if failed and not newest.items:
+            return place, []
         after = place.model_copy(update={"top": _top(place, newest)})
         if not place.top:
             return after, newest.items
@@ -252,15 +262,15 @@ class _Server:
             # What an older gap lacks lies below this one: they become one, and some is read twice.
             floor = min(place.floor, place.top) if place.page else place.top
             return after.model_copy(update={"page": newest.next, "floor": floor}), newest.items
-        if not place.page:
+        if not place.page or failed:
             return after, newest.items
         # What has come since pushes the rest to later pages, what was deleted to the one before.
-        older = self._walk(one, max(place.page - 1, 1), place.floor, MOST_PAGES)
+        older = self._walk(one, max(place.page - 1, 1), place.floor, MOST_PAGES, failed)
         if older.stuck:
             remarks.append(_STUCK)
         if older.next > DEEPEST:
             remarks.append(_MISSED)
-        page = older.next if older.next <= DEEPEST else 0
+        page = place.page if failed and not older.items else older.next if older.next <= DEEPEST else 0
         return after.model_copy(update={"page": page}), newest.items + older.items
 
     def checked(self, held: tuple[_Held, ...], gone: set[str]) -> tuple[list[_Held], list[_Item]]:
@@ -334,13 +344,19 @@ class _Server:
         number = _answered(own)
         return f"{self.host} comment {number}" if number else thread
 
-    def _walk(self, one: _List, page: int, floor: float, pages: int) -> _Walk:
-        """Some pages, the newest first, until one that reaches down to the floor."""
+    def _walk(
+        self, one: _List, page: int, floor: float, pages: int, failed: list[Unavailable | Refused]
+    ) -> _Walk:
+        """Some pages, the newest first, until one that reaches down to the floor, or one that fails."""
         walk, seen = _Walk(next=page), set[tuple[str, int]]()
         for _ in range(pages):
             asked: dict[str, str | int] = {**one.asked, "sort": "New", "limit": PAGE, "page": walk.next}
-            answer, now = self._get(one.path, asked)
-            kinds = _listed(answer, self.base + one.path)
+            try:
+                answer, now = self._get(one.path, asked)
+                kinds = _listed(answer, self.base + one.path)
+            except (Unavailable, Refused) as error:
+                failed.append(error)
+                break
             fresh = [item for items in kinds for item in items if (item.kind, item.number) not in seen]
             walk.now, walk.next = now or walk.now, walk.next + 1
             walk.items += fresh
@@ -397,6 +413,10 @@ class _Server:
                 "address of the community, with @ and its server where it lives on another one.",
                 State.BLOCKED,
             )
+
+
+def _state(remarks: Collection[str], *, behind: bool) -> State:
+    return State.PARSE_ERROR if _STUCK in remarks else State.BEHIND if behind or remarks else State.OK
 
 
 def _joined(held: list[_Held], server: _Server, found: list[_Item], gone: set[str]) -> tuple[_Held, ...]:

@@ -240,6 +240,34 @@ def test_found_posts_are_asked_for_again_so_that_edits_and_deletions_are_seen(
     assert gone == {"https://pond.example/post/6"}
 
 
+@pytest.mark.parametrize("fails_at", range(2, 9))
+def test_what_was_read_before_the_server_failed_is_kept_and_the_rest_follows(
+    server: Server, newest: Lemmy, http: httpx.Client, site: Any, fails_at: int
+) -> None:
+    server.posts, server.comments = [post(1)], [comment(2)]
+    first = newest.fetch(http, None)
+    posts, comments = range(OVERLAP * 2, OVERLAP * 2 + 150), range(OVERLAP * 3, OVERLAP * 3 + 150)
+    server.posts += map(post, posts)
+    server.comments += map(comment, comments)
+    start = len(site.asked)
+
+    def fails(asked: dict[str, str]) -> Any:
+        return server.answer(b"", 500) if len(site.asked) - start >= fails_at else server(asked)
+
+    site.answers |= dict.fromkeys(PATHS, fails)
+    second = newest.fetch(http, first.cursor)
+    site.answers |= dict.fromkeys(PATHS, server)
+    third = polled(newest, http, second.cursor)
+
+    assert len(second.posts) >= PAGE * min(fails_at - 1, 3)
+    assert (second.state, second.wait) == (State.BEHIND, newest.every)
+    assert "has a fault of its own (500)" in second.reason
+    read = {name for batch in (second, *third) for name in ids(batch)}
+    assert read >= {f"post/{number}" for number in posts}
+    assert read >= {f"comment/{number}" for number in comments}
+    assert (third[-1].state, third[-1].complete) == (State.OK, True)
+
+
 def test_a_list_that_repeats_itself_ends_and_says_so(
     site: Any, answer: Any, newest: Lemmy, http: httpx.Client
 ) -> None:
