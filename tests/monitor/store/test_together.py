@@ -142,9 +142,12 @@ def test_a_worker_killed_while_it_records_leaves_nothing_half_done(
     chance = random.Random(20261121)
     for _ in range(4):
         child = spawned.Process(target=record_for_ever, args=(database_url, str(tmp_path)))
+        before = len(store.alerts.all())
         child.start()
-        time.sleep(0.8 + chance.random())
-        assert child.pid is not None
+        within = time.monotonic() + 60
+        while len(store.alerts.all()) == before and time.monotonic() < within:
+            time.sleep(0.05)
+        time.sleep(chance.random() / 2)
         child.kill()
         child.join()
         assert child.exitcode == -signal.SIGKILL
