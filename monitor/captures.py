@@ -36,10 +36,10 @@ _KINDS = {
     Kind.ELEMENT_SCREENSHOT: "screen print of the post",
     Kind.PAGE_SCREENSHOT: "screen print of the page",
     Kind.PAGE_ARCHIVE: "archive of the page as the browser received it",
-    Kind.API_JSON: "the platform's answer, as received",
+    Kind.API_JSON: "the post's part of the platform's answer, without addresses of media",
     Kind.RENDERED_CARD: "reconstruction from data, not a screen print",
     Kind.MANUAL_UPLOAD: "picture that a member of staff took",
-    Kind.EMAIL_FORWARD: "mail, as received",
+    Kind.EMAIL_FORWARD: "the part of a mail that told of the post",
     Kind.METADATA_ONLY: "record without any picture",
 }
 

@@ -43,7 +43,7 @@ from monitor.evidence.record import (
     NOT_COPIED,
     Maker,
     Outcome,
-    answer_as_received,
+    answer_kept,
     headers_as_received,
     post_as_read,
     record,
@@ -359,7 +359,7 @@ def _sought(order: Order) -> tuple[str | Clue, ...]:
 
 def _with_answer(order: Order, outcome: Outcome) -> Outcome:
     """The outcome with what the platform answered of the post: its chief file where there is no other."""
-    answer = answer_as_received(order)
+    answer = answer_kept(order)
     if answer is None or order.media_lock or outcome.locks:
         return outcome
     kind = Kind(answer.role) if outcome.kind is Kind.METADATA_ONLY else outcome.kind

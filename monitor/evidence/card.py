@@ -55,7 +55,7 @@ class _Words:
 def reconstructed(order: Order, outcome: Outcome) -> Outcome:
     """The outcome with a card where there is no picture; as it was for what is locked or has no words.
 
-    What came by mail is filed as that mail (`answer_as_received`), with the card beside it.
+    What came by mail is filed as that mail (`answer_kept`), with the card beside it.
     """
     locked = order.media_lock or outcome.locks
     if locked or outcome.kind is not Kind.METADATA_ONLY or not (order.text.strip() or order.title.strip()):

@@ -118,7 +118,7 @@ def post_as_read(order: Order, *, locked: bool = False) -> Paper:
     return Paper(name="post.json", role="text", media_type="application/json", content=canonical(told))
 
 
-def answer_as_received(order: Order) -> Paper | None:
+def answer_kept(order: Order) -> Paper | None:
     """The post's part of what its platform answered, without addresses of media; a mail's text for a mail."""
     if not order.answer:
         return None
