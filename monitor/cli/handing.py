@@ -101,6 +101,12 @@ def redact(
             stop(str(error))
         except FileExistsError:
             stop(f"{to} is there already: name a new file.")
+        except OSError as error:
+            stop(
+                f"There is no copy: {error.strerror or error} ({error.filename or found.folder}). See to it, "
+                "and redact once more.",
+                NEEDS_A_PERSON,
+            )
         say(f"The copy is {file}: look at it before you hand it to anybody. The original is as it was.")
         if to is None:
             say(

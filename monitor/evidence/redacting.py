@@ -9,10 +9,13 @@ import os
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Self
 
 from PIL import Image, ImageDraw, ImageOps
@@ -24,7 +27,7 @@ WORKING = "evidence-working"
 """Where the copies lie in the data folder, beside the evidence."""
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_BOXES = 200
-_NAME = re.compile(r"redacted-(\d{1,4})\.json")
+_NAME = re.compile(r"redacted-(\d{1,4})\.(?:png|json)")
 _BLACK = (0, 0, 0)
 
 
@@ -134,11 +137,14 @@ def keep(
     at: datetime,
     why: str,
 ) -> Path:
-    """Put a redacted copy where exports find it; returns its file. Raises OSError."""
+    """Put a redacted copy where exports find it; returns its file. Raises OSError.
+
+    The picture comes first and what is told of it last, each of them whole: a copy of which nothing is told
+    is none. Its number is never used again.
+    """
     place = folder / capture.id
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number = max((_number(path) for path in _told(place)), default=0) + 1
-    file, picture = place / f"redacted-{number}.png", picture_of(capture)
+    file, picture = _numbered(place, content), picture_of(capture)
     told = {
         "capture": capture.id,
         "of": picture.name,
@@ -150,36 +156,73 @@ def keep(
         "at": at.isoformat(),
         "why": why,
     }
-    write_new(file, content)
-    write_new(file.with_suffix(".json"), json.dumps(told, sort_keys=True).encode())
+    try:
+        _put(file.with_suffix(".json"), json.dumps(told, sort_keys=True).encode())
+    except BaseException:
+        file.unlink()
+        raise
     return file
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """A new file for its owner's eyes alone. Raises FileExistsError where there is one already."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+    """A new file for its owner's eyes alone, or none. Raises FileExistsError where there is one already."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(opened)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def newest_copy(folder: Path, capture_id: str) -> WorkingCopy | None:
-    """The last redacted copy that was made of a capture; None where there is none."""
-    told = sorted(
-        (path for path in _told(folder / capture_id) if path.with_suffix(".png").is_file()), key=_number
-    )
-    if not told:
+    """The last redacted copy that was made of a capture; None where there is none.
+
+    One of which nothing can be read was never finished, and is passed over. Where it was, and the custody log
+    knows of it, the pack misses it (matter.lost_copies).
+    """
+    numbers = sorted(_numbers(folder / capture_id), reverse=True)
+    copies = (_copy(folder / capture_id / f"redacted-{number}.json") for number in numbers)
+    return next((copy for copy in copies if copy is not None), None)
+
+
+def _copy(path: Path) -> WorkingCopy | None:
+    """What a file tells of a copy; None where the copy is not there, or the file tells of none."""
+    try:
+        says = json.loads(_read(path))
+        boxes = tuple(Box.read(box) for box in says["boxes"])
+        copy = WorkingCopy(**says | {"at": datetime.fromisoformat(says["at"]), "boxes": boxes})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    says = json.loads(_read(told[-1]))
-    boxes = tuple(Box.read(box) for box in says["boxes"])
-    return WorkingCopy(**says | {"at": datetime.fromisoformat(says["at"]), "boxes": boxes})
+    return copy if path.with_suffix(".png").is_file() else None
 
 
-def _told(place: Path) -> list[Path]:
-    return [path for path in place.glob("redacted-*.json") if _NAME.fullmatch(path.name)]
+def _numbers(place: Path) -> set[int]:
+    """Of all that lies there, finished or not."""
+    found = (_NAME.fullmatch(path.name) for path in place.glob("redacted-*"))
+    return {int(name[1]) for name in found if name}
 
 
-def _number(path: Path) -> int:
-    found = _NAME.fullmatch(path.name)
-    return int(found[1]) if found else 0
+def _numbered(place: Path, content: bytes) -> Path:
+    """The picture under the next number that nobody has."""
+    for number in count(max(_numbers(place), default=0) + 1):
+        file = place / f"redacted-{number}.png"
+        with suppress(FileExistsError):  # somebody covers something of the same capture at this moment
+            _put(file, content)
+            break
+    return file
+
+
+def _put(path: Path, content: bytes) -> None:
+    """A new file, which appears whole or not at all. Raises FileExistsError where there is one already."""
+    half = path.with_name(f".half-{token_hex(8)}")
+    write_new(half, content)
+    try:
+        os.link(half, path)
+    finally:
+        half.unlink()
 
 
 def _opened(content: bytes) -> Image.Image:

@@ -3,12 +3,18 @@
 import json
 import re
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from darkroom import screen_print
+from little_room import little_room
+
+from monitor.app import now, start
+from monitor.config.loading import load
+from monitor.evidence.redacting import Box, keep, write_new
 
 CONFIDENTIAL = "keep it like a child-protection file"
 PC = "PC 4711, Harrowby police"
@@ -198,3 +204,69 @@ def test_why_something_is_covered_must_be_said(monitor: Any) -> None:
 
     assert result.exit_code == 2
     assert "Say what is covered and why" in result.output
+
+
+def working(monitor: Any) -> Path:
+    """Where the redacted copies of the first alert's capture lie."""
+    place: Path = monitor.folder / "data" / "evidence-working" / captured(monitor)
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def covering(monitor: Any, *more: str) -> Any:
+    """Cover a part of the first alert's picture."""
+    words = ("--box", "1,2,30,40", "--by", "Dana Lead", "--why", "another child's name")
+    return monitor("evidence", "redact", captured(monitor), *words, *more)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"redacted-1.png": b"\x89PNG"},
+        {"redacted-1.png": b"\x89PNG", "redacted-1.json": b'{"capture": "'},
+        {"redacted-1.json": b'{"capture": "'},
+        {"redacted-1.png": b"\x89PNG", "redacted-1.json": b"[7]"},
+    ],
+    ids=["a picture alone", "half of what is told", "nothing but that", "what tells of no copy"],
+)
+def test_a_redaction_that_was_cut_short_stops_neither_the_next_one_nor_an_export(
+    monitor: Any, tmp_path: Path, left: dict[str, bytes]
+) -> None:
+    for name, content in left.items():
+        (working(monitor) / name).write_bytes(content)
+
+    before = exported(monitor, tmp_path / "before")
+    again = covering(monitor)
+    after = exported(monitor, tmp_path / "after", "--redacted", "instead")
+
+    assert [one.exit_code for one in (before, again, after)] == [0, 0, 0], again.output
+    assert "redacted-2.png" in again.output
+    place = tmp_path / "after" / "captures" / captured(monitor)
+    assert sorted(path.name for path in place.iterdir()) == ["record.json", "redacted-2.png"]
+
+
+def test_a_redaction_for_which_there_is_no_room_leaves_nothing_behind(monitor: Any, tmp_path: Path) -> None:
+    with closing(start(load(monitor.config, monitor.environ))) as app:
+        capture = app.store.captures.get(captured(monitor))
+    assert capture is not None
+    told: dict[str, Any] = {"boxes": [Box(1, 2, 30, 40)], "by": "Dana Lead", "at": now(), "why": "a name"}
+    picture = screen_print()
+
+    with little_room(100):
+        for content in (picture, b"a small one"):
+            with pytest.raises(OSError, match="too large"):
+                keep(tmp_path / "copies", capture, content, **told)
+        with pytest.raises(OSError, match="too large"):
+            write_new(tmp_path / "copy.png", picture)
+    assert list((tmp_path / "copies" / capture.id).iterdir()) == []
+    assert not (tmp_path / "copy.png").exists()
+    kept = keep(tmp_path / "copies", capture, picture, **told)
+
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["redacted-1.json", "redacted-1.png"]
+
+
+def test_a_copy_that_cannot_be_written_is_told_in_a_sentence(monitor: Any, tmp_path: Path) -> None:
+    result = covering(monitor, "--to", str(tmp_path / "nowhere" / "copy.png"))
+
+    assert result.exit_code == 1
+    assert "There is no copy: No such file or directory" in result.output
