@@ -27,6 +27,7 @@ from monitor.captures import Capture, File, Kind, Link, Progress, Taken
 from monitor.evidence.sealing import SUFFIX, Sealer
 
 RECORD = "record.json"
+LARGEST_RECORD = 64 * 1024 * 1024
 _UNFINISHED = ".unfinished"
 _HALF_WRITTEN = "half-"
 _KEPT_HALF_WRITTEN = timedelta(days=1)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from monitor.captures import File
-from monitor.evidence.archive import RECORD, sha256
+from monitor.evidence.archive import LARGEST_RECORD, RECORD, sha256
 from monitor.evidence.sealing import MARK, SUFFIX, CannotOpen, Keys
 
 WORDS, OPENED = "words.json", "words.opened.json"
-_LARGEST_RECORD = 5_000_000
 _LARGEST_FILE = 500_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -58,7 +57,7 @@ def _folders_with(name: str, place: Path) -> Iterator[Path]:
 def _opened_words(folder: Path, keys: Keys, to: Path) -> Opened:
     """The words of an alert's posts, which the server handed over as they were sealed."""
     try:
-        told = json.loads(_read(folder / WORDS, _LARGEST_RECORD))
+        told = json.loads(_read(folder / WORDS, _LARGEST_FILE))
         opened = [
             {key: keys.open_words(one) if isinstance(one, str) else one for key, one in post.items()}
             for post in told["posts"]
@@ -78,7 +77,7 @@ def _opened_words(folder: Path, keys: Keys, to: Path) -> Opened:
 def _record(path: Path) -> list[File] | None:
     """The files of a record, which may come from anywhere."""
     try:
-        told = json.loads(_read(path, _LARGEST_RECORD))
+        told = json.loads(_read(path, LARGEST_RECORD))
         files = [File(**file) for file in told["files"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -140,8 +139,13 @@ def _read(path: Path, most: int) -> bytes:
 def _write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise CannotOpen(f"{path.name} is there already, and is left as it is: name a new folder") from error
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(content)
+    except BaseException:
+        path.unlink()  # half of it would be taken for all of it
+        raise
     return path

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from little_room import little_room
 
 from monitor.captures import FIRST, Capture
 from monitor.evidence import archive
@@ -199,3 +200,37 @@ def test_words_from_anywhere_are_not_believed(tmp_path: Path, content: bytes) ->
     (one,) = open_all(tmp_path, keys(LEAD), tmp_path / "opened")
     assert one.files == ()
     assert "is not a file of ours" in one.amiss[0]
+
+
+def test_the_words_of_more_than_a_thousand_long_posts_open(tmp_path: Path) -> None:
+    post = {"text": Sealer([LEAD.public, HEAD.public]).seal_words("x" * 2_000)}
+    words = json.dumps({"alert": "A-1001", "posts": [post] * 2_000})
+    assert len(words) > 5_000_000
+    (tmp_path / "words.json").write_text(words)
+
+    one = opened(tmp_path, LEAD, tmp_path / "opened")
+
+    assert one.amiss == ()
+    assert len(json.loads(one.files[0].read_bytes())["posts"]) == 2_000
+
+
+def test_a_record_that_verify_reads_opens_too(sealed: Path, tmp_path: Path) -> None:
+    (path,) = sealed.rglob("record.json")
+    record = json.loads(path.read_bytes())
+    path.write_text(json.dumps(record | {"limits": ["x" * 20_000_000]}))
+
+    assert opened(sealed, LEAD, tmp_path / "opened").amiss == ()
+
+
+def test_a_full_disk_leaves_no_half_of_a_file_and_the_next_run_opens_all(tmp_path: Path) -> None:
+    root, to = tmp_path / "evidence", tmp_path / "opened"
+    capture = taken(root, Sealer([LEAD.public, HEAD.public]))
+
+    with little_room(len(PICTURE) - 3):
+        full = opened(root, LEAD, to)
+
+    assert "screenshot.png.age: File too large." in full.amiss
+    assert not [path for path in to.rglob("*") if path.is_file()]
+    again = opened(root, LEAD, to)
+    assert again.amiss == ()
+    assert (to / capture.folder / "screenshot.png").read_bytes() == PICTURE
