@@ -156,6 +156,9 @@ class Story:
             if state is State.PARSE_ERROR and "the end of it did not arrive" not in reason:
                 self.amiss.append(f"{village.platform}, {fault} after {spared}: {reason}")
         right = meant if village.faulty else FINE
+        if village.platform == "webpage" and not village.said:
+            # A page without a word may be one that JavaScript fills, and it is said to be.
+            right = right | {State.PARSE_ERROR}
         if state not in right | (meant if again else set()):
             self.amiss.append(f"{village.platform}, {fault or 'well'} after {spared}: {state} ({reason})")
         begun = self.since if self.states and self.states[-1] is state else village.now
