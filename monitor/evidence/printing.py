@@ -240,7 +240,6 @@ def _addresses(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The address that was asked for and, where it led elsewhere, that of the page."""
     named = {
         "Address": record.get("url_requested"),
-        "Address, as told": record.get("url_as_told"),
         "Led to": record.get("url_final"),
         "Address, as the person said": record.get("url_as_told"),
         "Address (changed so that nobody opens it)": record.get("url_defanged"),

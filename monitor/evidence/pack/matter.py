@@ -17,7 +17,6 @@ from monitor.evidence.lettering import visible
 from monitor.evidence.record import defanged
 from monitor.evidence.redacting import WorkingCopy
 
-METADATA = "metadata.json"
 _LONGEST_RECORD = 16 * 1024 * 1024
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESSES = ("url_requested", "url_final", "url_as_told")

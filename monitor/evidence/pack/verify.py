@@ -7,8 +7,9 @@
     python3 verify.py --manifest SHA256     compare with the hash that was given to you in another way
 
 It needs Python 3.8 or newer and, for signatures and time-stamps, OpenSSL 3. It uses no network and changes
-nothing. Each line says PASS, FAIL, or OPEN (it could not be settled here, and why: without --roots, each
-time-stamp). Exit status: 0 where nothing failed, 1 where something did.
+nothing. Each line says PASS, FAIL, or OPEN (it could not be settled here, and why: without --manifest, whose
+key signed the pack; without --roots, each time-stamp). Exit status: 0 where nothing failed, 1 where something
+did.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ LARGEST_UNPACKED = 1024 * 1024 * 1024  # bytes of what a web archive may hold
 SLACK = timedelta(minutes=5)  # by this much two clocks may differ
 # Hashes carry the order, and a clock that is put right goes back: a time alone is never a failure.
 SET = "the school's clock was set, or is not the authority's; the order of the chain holds"
+ASK = (
+    "ask the school, by a telephone number that you find yourself, for the SHA-256 of manifest.sha256 (then "
+    "--manifest SHA256), or for its key"
+)
 OLDER = "older than the chain, as it says: only the school's signature over this pack vouches for it"
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
 OF_THE_DESKTOP = re.compile(r"\.DS_Store|\._.*|Thumbs\.db|desktop\.ini")  # left behind by whoever looks
@@ -71,19 +76,27 @@ class Anchor(NamedTuple):
     says: dict[str, Any]
 
 
+class Pin(NamedTuple):
+    """An anchor, and a record as it names it: place in the chain, capture and hash."""
+
+    anchor: Anchor
+    record: dict[str, Any]
+
+
 def check(pack: Path, roots: Path | None = None, manifest: str = "") -> list[Finding]:
     """Everything there is to say about the pack in this folder."""
     anchors: list[Anchor] = []
+    older: set[str] = set()
     with tempfile.TemporaryDirectory() as scratch:
         openssl = OpenSSL(Path(scratch))
         steps = (
             (MANIFEST, check_manifest(pack, manifest)),
             ("anchors", read_anchors(pack, anchors)),
             ("anchors", check_anchors(pack, anchors, openssl)),
-            (SIGNATURE, check_signature(pack, anchors, openssl)),
+            (SIGNATURE, check_signature(pack, anchors, openssl, manifest)),
             ("tsa", check_stamps(pack, anchors, openssl, roots)),
-            ("captures", check_captures(pack, anchors)),
-            ("custody.json", check_custody(pack, anchors)),
+            ("captures", check_captures(pack, anchors, older)),
+            ("custody.json", check_custody(pack, anchors, older)),
         )
         return [finding for where, step in steps for finding in attempt(where, step)]
 
@@ -207,12 +220,18 @@ def check_manifest(pack: Path, expected: str) -> Iterator[Finding]:
         yield Finding(PASS, MANIFEST, f"all {len(listed)} files are as they were when the pack was made")
 
 
-def check_signature(pack: Path, anchors: Sequence[Anchor], openssl: OpenSSL) -> Iterator[Finding]:
-    if anchors:
-        key = anchors[-1].says["public_key"]
-        yield openssl.signed(SIGNATURE, read(pack, MANIFEST), read(pack, SIGNATURE), key)
-    else:
+def check_signature(
+    pack: Path, anchors: Sequence[Anchor], openssl: OpenSSL, expected: str
+) -> Iterator[Finding]:
+    if not anchors:
         yield Finding(OPEN, SIGNATURE, "could not be checked: no anchor says which key is the school's")
+        return
+    key = anchors[-1].says["public_key"]
+    yield openssl.signed(SIGNATURE, read(pack, MANIFEST), read(pack, SIGNATURE), key)
+    if not expected:
+        # Whoever forges a whole pack signs it with a key of their own.
+        whose = f"nothing here shows that the key which this pack names, {key}, is the school's"
+        yield Finding(OPEN, SIGNATURE, f"{whose}: {ASK}")
 
 
 # --- Anchors: each signed, each following the one before, together naming every record in turn --------------
@@ -250,14 +269,17 @@ def check_follows(where: str, before: Anchor, anchor: Anchor, openssl: OpenSSL) 
         yield Finding(OPEN, where, f"says that it is older than the anchor before it: {SET}")
     old, new = before.says["public_key"], anchor.says["public_key"]
     if old != new and not anchor.says.get("previous_key_signature"):
-        yield Finding(OPEN, where, "has a new key that the old one did not name: ask the school why")
+        yield Finding(FAIL, where, f"has a new key that the old one did not name, {new}: ask the school why")
     elif old != new:
         words = f"The signing key {old} of this evidence is followed by {new}.\n".encode("ascii")
         yield openssl.signed(where, words, bytes.fromhex(anchor.says["previous_key_signature"]), old)
 
 
 class OpenSSL:
-    """The program `openssl`, where there is one: it does the sums that Python's own library cannot."""
+    """The program `openssl`, where there is one: it does the sums that Python's own library cannot.
+
+    `missing` says why it cannot be used; that of a Mac (LibreSSL) is none that can.
+    """
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
@@ -267,12 +289,12 @@ class OpenSSL:
             self.missing = "the `openssl` of this machine cannot verify Ed25519; OpenSSL 3 can"
 
     def signed(self, where: str, message: bytes, signature: bytes, key: str) -> Finding:
-        """Whether this was signed with the school's key, given as 32 bytes in hexadecimal."""
+        """Whether this was signed with the key, given as 32 bytes in hexadecimal."""
         if self.missing:
             return Finding(OPEN, where, f"the signature could not be checked: {self.missing}")
-        wrong = "is NOT what was signed with the school's key: it was changed or exchanged"
-        holds = self.verifies(message, signature, key)
-        return verdict(holds, where, f"is signed with the school's key {key[:16]}...", wrong)
+        named = f"key {key[:16]}..., which this pack names as the school's"
+        wrong = f"is NOT what was signed with the {named}: it was changed or exchanged"
+        return verdict(self.verifies(message, signature, key), where, f"is signed with the {named}", wrong)
 
     def verifies(self, message: bytes, signature: bytes, key: str) -> bool:
         spki = base64.b64encode(bytes.fromhex("302a300506032b6570032100" + key))
@@ -301,12 +323,12 @@ def check_stamps(
     tokens = [name for name in names(pack, "tsa") if name.endswith(".tst")]
     for name in tokens:
         where, named = f"tsa/{name}", [one for one in anchors if name.startswith(f"{one.number:06}-")]
-        if openssl.program and named:
-            yield from attempt(where, check_stamp(pack, where, named[0], openssl, roots))
-        elif named:
+        if not named:
+            yield Finding(FAIL, where, "stamps no anchor of this pack")
+        elif openssl.missing:
             yield Finding(OPEN, where, f"could not be checked: {openssl.missing}")
         else:
-            yield Finding(FAIL, where, "stamps no anchor of this pack")
+            yield from attempt(where, check_stamp(pack, where, named[0], openssl, roots))
     if not tokens:
         yield Finding(OPEN, "tsa", "no time-stamp of an authority: the times are those of the school's clock")
 
@@ -351,13 +373,26 @@ def root(certificates: Path) -> str:
 # --- Captures: each file against its record, each record against the anchor that names it -------------------
 
 
-def check_captures(pack: Path, anchors: Sequence[Anchor]) -> Iterator[Finding]:
-    told = read_redactions(pack)
+def check_captures(pack: Path, anchors: Sequence[Anchor], older: set[str]) -> Iterator[Finding]:
+    """Fill `older` with the captures that are older than the chain, by what they say."""
+    told, pinned = read_redactions(pack), by_capture(anchors)
     for capture in names(pack, "captures"):
         where = f"captures/{capture}"
-        yield from attempt(where, check_capture(pack, where, anchors, told.get(capture, [])))
+        if is_older(pack, where):
+            older.add(capture)
+        one = check_capture(pack, where, told.get(capture, []), pinned.get(capture, []), capture in older)
+        yield from attempt(where, one)
     for capture in sorted(set(told) - set(names(pack, "captures"))):
         yield Finding(FAIL, f"captures/{capture}", f"is missing; {REDACTIONS} speaks of it")
+
+
+def by_capture(anchors: Sequence[Anchor]) -> dict[str, list[Pin]]:
+    """Which anchor names each capture, and as what; an honest one is named once."""
+    found: dict[str, list[Pin]] = {}
+    for anchor in anchors:
+        for one in anchor.says["records"]:
+            found.setdefault(one["capture_id"], []).append(Pin(anchor, one))
+    return found
 
 
 def read_redactions(pack: Path) -> dict[str, list[dict[str, str]]]:
@@ -369,7 +404,7 @@ def read_redactions(pack: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def check_capture(
-    pack: Path, where: str, anchors: Sequence[Anchor], told: Sequence[Mapping[str, str]]
+    pack: Path, where: str, told: Sequence[Mapping[str, str]], pinned: Sequence[Pin], older: bool
 ) -> Iterator[Finding]:
     record: dict[str, Any] = {}
     withheld = {line["file"]: line for line in told if line["what"] == "withheld"}
@@ -387,7 +422,7 @@ def check_capture(
         same = name in copies and has(inside(pack, f"{where}/{name}"), copies[name])
         right, wrong = "is the redacted copy that is listed", "does not belong to this capture"
         yield verdict(same, f"{where}/{name}", right, wrong)
-    yield from check_anchored(pack, where, record, record_sha256, anchors)
+    yield from check_anchored(where, record, record_sha256, pinned, older)
 
 
 def check_files(
@@ -465,23 +500,17 @@ def is_older(pack: Path, where: str) -> bool:
 
 
 def check_anchored(
-    pack: Path, where: str, record: Mapping[str, Any], record_sha256: str, anchors: Sequence[Anchor]
+    where: str, record: Mapping[str, Any], record_sha256: str, pinned: Sequence[Pin], older: bool
 ) -> Iterator[Finding]:
     """Whether an anchor names this record, in this place of the chain, and not before it was made."""
-    named = [(anchor, one) for anchor in anchors for one in anchor.says["records"]]
-    named = [(anchor, one) for anchor, one in named if f"captures/{one['capture_id']}" == where]
-    if not named:
+    if not pinned:
         why = "no anchor names it: nothing outside this pack pins it"
-        yield (
-            Finding(OPEN, where, f"{why}. It is {OLDER}")
-            if is_older(pack, where)
-            else Finding(FAIL, where, why)
-        )
+        yield Finding(OPEN, where, f"{why}. It is {OLDER}") if older else Finding(FAIL, where, why)
         return
-    anchor, one = named[0]
+    anchor, one = pinned[0]
     right = f"its record is number {one['index']} of the chain, and pinned by anchor {anchor.number}"
     wrong = f"its record is NOT the one that anchor {anchor.number} names: it was changed or exchanged"
-    yield verdict(len(named) == 1 and one["sha256"] == record_sha256, where, right, wrong)
+    yield verdict(len(pinned) == 1 and one["sha256"] == record_sha256, where, right, wrong)
     if not record:
         return
     before = {other["index"]: other["sha256"] for other in anchor.says["records"]}.get(one["index"] - 1)
@@ -494,9 +523,9 @@ def check_anchored(
 # --- Custody: who did what, each entry with the hash of the one before, up to what the anchors pin ----------
 
 
-def check_custody(pack: Path, anchors: Sequence[Anchor]) -> Iterator[Finding]:
+def check_custody(pack: Path, anchors: Sequence[Anchor], older: set[str]) -> Iterator[Finding]:
     """Entries of other matters stand there as hashes only, so that the log can be followed through them."""
-    where, log, captured = "custody.json", read_json(pack, "custody.json"), set()
+    where, log, captured, breaks = "custody.json", read_json(pack, "custody.json"), set(), []
     number, head = log["first"] - 1, log["previous_sha256"]
     heads = {number: head}
     for number, entry in enumerate(log["entries"], log["first"]):
@@ -505,26 +534,24 @@ def check_custody(pack: Path, anchors: Sequence[Anchor]) -> Iterator[Finding]:
         head = sha256(canonical({"event_sha256": event_sha256, "number": number, "previous_sha256": head}))
         heads[number] = head
         if event and entry["sha256"] != head:
-            yield Finding(
-                FAIL, where, f"entry {number} was changed, or one before it was changed or left out"
-            )
+            breaks.append(f"entry {number} was changed, or one before it was changed or left out")
         captured |= {event["capture"]} if event.get("deed") == "captured" else set()
     for anchor in anchors:
         pinned, wanted = anchor.says["custody_entries"], anchor.says["custody_head_sha256"]
         if heads.get(pinned, wanted) != wanted:
-            yield Finding(FAIL, where, f"entry {pinned} is NOT the one that anchor {anchor.number} pins")
-    for capture in sorted(set(names(pack, "captures")) - captured):
-        older = is_older(pack, f"captures/{capture}")
-        who = f"no entry says who took capture {capture}"
-        yield Finding(OPEN, where, f"{who}. It is {OLDER}") if older else Finding(FAIL, where, who)
+            breaks.append(f"entry {pinned} is NOT the one that anchor {anchor.number} pins")
     pinned = max((anchor.says["custody_entries"] for anchor in anchors), default=0)
     if number < pinned:
-        yield Finding(
-            FAIL, where, f"ends with entry {number}, but entry {pinned} is pinned: some were left out"
-        )
+        breaks.append(f"ends with entry {number}, but entry {pinned} is pinned: some were left out")
     elif number > pinned:
         yield Finding(OPEN, where, f"entries {pinned + 1} to {number} are newer than the newest anchor")
-    yield Finding(PASS, where, f"entries {log['first']} to {number} were followed, each from the one before")
+    yield from (Finding(FAIL, where, what) for what in breaks)
+    if not breaks:
+        followed = f"entries {log['first']} to {number} were followed, each from the one before"
+        yield Finding(PASS, where, followed)
+    for capture in sorted(set(names(pack, "captures")) - captured):
+        who = f"no entry says who took capture {capture}"
+        yield Finding(OPEN, where, f"{who}. It is {OLDER}") if capture in older else Finding(FAIL, where, who)
 
 
 # --- Telling a person ---------------------------------------------------------------------------------------
@@ -538,10 +565,11 @@ def as_text(found: Sequence[Finding]) -> str:
     if count[FAIL]:
         lines += ["Do not rely on this pack before every line that says FAIL has been explained."]
     else:
-        lines += ["What was checked is as it was at the times above. That does not show what the website"]
+        lines += ["What was checked fits together. What is OPEN is for you to settle."] if count[OPEN] else []
         lines += [
-            "itself sent, nor who wrote it: README.txt says what this pack can show and what it cannot."
+            "That does not show what the website itself sent, nor who wrote it: README.txt says what this"
         ]
+        lines += ["pack can show and what it cannot."]
     return "\n".join(lines)
 
 

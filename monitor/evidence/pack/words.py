@@ -28,6 +28,7 @@ _MOST_PICTURES = 40
 _MOST_INLINE = 60_000_000
 """Characters of pictures in a summary, all together: a browser has to open it, and to print it."""
 _MOST_DEEDS = 60
+"""Entries of the custody log on paper: of more, the first half and the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +56,19 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """All that the words of a pack speak of. `paper` is the ending of what is for reading: pdf or html."""
+    """All that the words of a pack speak of. `paper` is the ending of what is for reading: pdf or html.
+
+    `entries` are those of the custody log; where there are too many to print, only the first of them,
+    `newest` the last, and `between` how many are left out.
+    """
 
     matter: Matter
     handing: Handing
     shown: Sequence[Shown]
     absent: Sequence[Absent]
     entries: Sequence[Entry]
+    between: int
+    newest: Sequence[Entry]
     key: str
     paper: str = "html"
 
@@ -69,6 +76,11 @@ class Told:
     def sealed(self) -> bool:
         """Whether the school has to open files first."""
         return any(file.sealed_sha256 for one in self.shown for file in one.exhibit.capture.files)
+
+    @property
+    def brought(self) -> bool:
+        """Whether a member of staff brought a picture of their own."""
+        return any(one.exhibit.record.get("manual_upload") for one in self.shown)
 
     @property
     def stamped(self) -> bool:
@@ -86,13 +98,17 @@ def tell(
 ) -> Told:
     """What there is to say of a pack whose captures lie in the folder `pack` already."""
     naming = named_in(matter.anchors, matter.captures)
-    anchors = anchors_for(matter)
+    anchors, entries = anchors_for(matter), entries_of(matter)
+    between = max(len(entries) - _MOST_DEEDS, 0)
+    first = _MOST_DEEDS // 2 if between else len(entries)
     return Told(
         matter=matter,
         handing=handing,
         shown=list(_shown(matter, there, naming, pack)),
         absent=absent,
-        entries=entries_of(matter)[-_MOST_DEEDS:],
+        entries=entries[:first],
+        between=between,
+        newest=entries[first + between :],
         key=anchors[-1].public_key.hex() if anchors else "",
     )
 

@@ -23,7 +23,6 @@ from monitor.evidence.archive import canonical
 from monitor.evidence.pack import lists, words
 from monitor.evidence.pack.matter import (
     LOCKED_LATER,
-    METADATA,
     NO_COPY,
     Absent,
     Exhibit,
@@ -36,11 +35,11 @@ from monitor.evidence.pack.matter import (
     lost_copies,
     stamps_for,
 )
+from monitor.evidence.pack.verify import MANIFEST, METADATA, SIGNATURE
 from monitor.evidence.pack.words import Told
 from monitor.evidence.printing import PrintFailed
 from monitor.evidence.record import NOT_COPIED
 
-MANIFEST, SIGNATURE = "manifest.sha256", "manifest.sig"
 _SPKI = bytes.fromhex("302a300506032b6570032100")
 """What stands before the 32 bytes of an Ed25519 key in the form that openssl reads (RFC 8410)."""
 
@@ -76,7 +75,7 @@ def made(
     `evidence` is the evidence folder, `copies` that of the redacted copies. Without `to_pdf`, or where that
     fails, what is for reading stays HTML. Raises PackFailed.
     """
-    _refuse(to)
+    _refuse(to, evidence.parent)
     with _in_plain_words(to):
         folder = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name[:60]}-unfinished-"))
     try:
@@ -101,7 +100,8 @@ def put(pack: Made) -> None:
         pack.folder.rename(pack.to)
 
 
-def _refuse(to: Path) -> None:
+def _refuse(to: Path, data: Path) -> None:
+    """Only a new place, and none in the data folder: `verify` would call the pack there a stranger."""
     if to.is_mount():
         raise PackFailed(f"{to} is a drive: name a new folder on it, such as {to / 'evidence'}.")
     if to.is_symlink() or (to.exists() and not to.is_dir()):
@@ -110,6 +110,11 @@ def _refuse(to: Path) -> None:
         raise PackFailed(f"{to} is not empty: name a new folder, so that nothing is mixed up with the pack.")
     if not to.absolute().parent.is_dir():
         raise PackFailed(f"There is no folder {to.absolute().parent} to make {to.name} in.")
+    if to.resolve().is_relative_to(data.resolve()):
+        raise PackFailed(
+            f"{to} lies in the monitor's own data folder, {data}, where nothing may lie but what the monitor "
+            "keeps: name a new folder outside of it."
+        )
 
 
 def _refuse_uncovered(

@@ -119,7 +119,7 @@ def test_domain_3_2_what_a_person_brought_says_when_where_and_whether_it_was_edi
 
     assert "Monday 13 July 2026, 07:00:00 BST" in page
     assert "iPad 7; edited afterwards, as they say" in page
-    assert "https://x.example/9" in page
+    assert page.count("https://x.example/9") == 1
     assert "no picture of a kind and size that can be" in page
 
 
@@ -127,6 +127,16 @@ def test_domain_3_2_a_rendered_card_is_never_called_a_screen_print(sheet: Sheet,
     card = sheet({"card.png": ("rendered_card", _png())}, kind="rendered_card")
 
     assert "a reconstruction from data, not a screen print" in record_html(card, tmp_path)
+
+
+def test_answers_and_mails_are_called_the_part_that_is_kept(sheet: Sheet, tmp_path: Path) -> None:
+    # DOMAIN 3.1: what leads to media and what others wrote is not in them, so they are not "as received".
+    files = {"answer.json": ("api_json", b"{}"), "mail.txt": ("email_forward", b"Subject: x")}
+
+    page = record_html(sheet(files, url_requested="https://x.example/9"), tmp_path)
+
+    assert "post&#39;s part of the platform&#39;s answer, without addresses of media" in page
+    assert "the part of a mail that told of the post" in page
 
 
 @pytest.mark.parametrize("left", [b"", b"another picture"])

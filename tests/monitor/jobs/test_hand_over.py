@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -245,7 +246,8 @@ def test_a_pack_is_verified_by_a_plain_python_and_openssl_in_another_folder(
     packed: Packed, pack: Path
 ) -> None:
     # DOMAIN 3.3 and 3.6: it works with no network, and outside this project's environment.
-    code, said = alone(pack, "--roots", str(packed.root))
+    manifest = packed.handed.pack.manifest_sha256
+    code, said = alone(pack, "--roots", str(packed.root), "--manifest", manifest)
 
     assert code == 0, said
     assert "FAIL" not in said
@@ -351,6 +353,37 @@ def test_the_summary_shows_address_times_picture_strip_and_hashes(packed: Packed
     assert "Post Office" in page
 
 
+def test_of_a_long_custody_log_the_summary_shows_the_beginning_and_the_end_and_says_what_is_between(
+    office: Office, tmp_path: Path
+) -> None:
+    # DOMAIN 3.4: who took it must not be crowded out by who looked at it.
+    alert = office.alert()
+    (capture,) = office.app.store.captures.of_alert(alert.number)
+    for number in range(65):
+        office.app.store.custody.append(
+            Event(
+                school=SCHOOL,
+                at=office.clock.forward(seconds=1),
+                deed=Deed.VIEWED,
+                by="Sam Deputy",
+                why=f"look {number}.",
+                alert=alert.number,
+                capture=capture.id,
+                object_sha256=capture.record_sha256,
+            )
+        )
+
+    office.export(alert, tmp_path / "pack")
+
+    page = (tmp_path / "pack" / "summary.html").read_text("utf-8")
+    deeds = len(rows(tmp_path / "pack", "custody.csv"))
+    assert "<td>captured</td>" in page
+    assert "look 0." in page
+    assert "look 64." in page
+    assert page.count("<td>viewed</td>") < 60
+    assert f"{deeds - 60} entries between these stand in custody.csv" in page
+
+
 @pytest.mark.browser
 def test_summary_and_explanation_are_printed_where_there_is_a_browser(office: Office, tmp_path: Path) -> None:
     alert, browser = office.alert(), office.app.browser.path
@@ -390,6 +423,29 @@ def test_an_officer_can_bring_the_roots_that_they_trust(packed: Packed, pack: Pa
     assert "does NOT verify for its anchor" in said
 
 
+def test_the_lines_that_the_readme_gives_for_checking_by_hand_check_the_pack(
+    packed: Packed, pack: Path
+) -> None:
+    readme = (pack / "README.txt").read_text("ascii").replace("\\\n", "")
+    lines = [line.strip() for line in readme.splitlines()]
+    stamp = min((pack / "tsa").glob("*.tst")).stem
+    key = min((pack / "anchors").glob("*.pem")).stem.removeprefix("public-key-")
+    meant = {"STAMP": stamp, "NUMBER": "000001", "-....": f"-{key}.", "SECONDS": str(int(time.time()))}
+
+    said = []
+    for begins in ("sha256sum -c", "openssl pkeyutl", "openssl ts -verify"):
+        command = next(line for line in lines if line.startswith(begins))
+        for written, name in meant.items():
+            command = command.replace(written, name)
+        done = subprocess.run(command.split(), cwd=pack, capture_output=True, text=True, check=True)
+        said.append(done.stdout + done.stderr)
+
+    assert "README.txt: OK" in said[0]
+    assert "Signature Verified Successfully" in said[1]
+    assert "Verification: OK" in said[2]
+    assert f" -attime {meant['SECONDS']}" in command, "a certificate may have run out by then"
+
+
 def test_a_time_stamp_that_holds_by_the_pack_alone_is_left_open(packed: Packed, pack: Path) -> None:
     # Whoever forges a pack forges an authority with it: only what comes from outside passes.
     code, said = alone(pack)
@@ -409,6 +465,27 @@ def test_without_openssl_all_else_is_checked_and_the_rest_is_named(pack: Path, t
     assert code == 0, said
     assert "there is no `openssl` on this machine" in said
     assert "its record is number 1 of the chain" in said
+
+
+def test_with_the_openssl_of_a_mac_signatures_and_time_stamps_are_open_and_nothing_fails(
+    pack: Path, tmp_path: Path
+) -> None:
+    # LibreSSL knows neither `pkeyutl -rawin` nor `ts -attime`.
+    bin_, real = tmp_path / "bin", shutil.which("openssl")
+    bin_.mkdir()
+    (bin_ / "openssl").write_text(
+        f'#!/bin/sh\ncase "$*" in *-rawin*|*-attime*) echo "unknown option" >&2; exit 1;; esac\n'
+        f'exec {real} "$@"\n'
+    )
+    (bin_ / "openssl").chmod(0o700)
+
+    code, said = alone(pack, path=f"{bin_}")
+
+    lines = [line for line in said.splitlines() if "tsa/" in line or ".sig" in line or "anchors/" in line]
+    assert code == 0, said
+    assert lines
+    assert all(line.startswith("OPEN") for line in lines)
+    assert "cannot verify Ed25519; OpenSSL 3 can" in said
 
 
 def test_verify_py_keeps_to_what_python_3_8_can_read() -> None:
@@ -540,6 +617,50 @@ def sign_all_anew(pack: Path) -> None:
     (pack / "manifest.sig").write_bytes(key.sign((pack / "manifest.sha256").read_bytes()))
 
 
+def go_on_under_own_key(pack: Path) -> None:
+    """An invented capture behind the honest ones, and all that pins it, under a key of the forger's own."""
+    last = max((pack / "anchors").glob("*.json"))
+    told, name = json.loads(last.read_bytes()), str(ULID())
+    folder = pack / "captures" / name
+    shutil.copytree(card(pack), folder)
+    place = told["records_total"] + 1
+    previous = told["record_head_sha256"]
+    edit(
+        folder / "record.json",
+        lambda record: record.update(capture_id=name, chain_index=place, previous_record_sha256=previous),
+    )
+    record = hashlib.sha256((folder / "record.json").read_bytes()).hexdigest()
+    event = {"capture": name, "deed": "captured"}
+
+    def note(log: Any) -> None:
+        head, number = log["previous_sha256"], log["first"] - 1
+        for number, entry in enumerate([*log["entries"], {"event": event}], log["first"]):
+            of = (
+                verify.sha256(verify.canonical(entry["event"])) if "event" in entry else entry["event_sha256"]
+            )
+            line = {"event_sha256": of, "number": number, "previous_sha256": head}
+            head = verify.sha256(verify.canonical(line))
+        log["entries"].append({"event": event, "sha256": head})
+        told.update(custody_entries=number, custody_head_sha256=head)
+
+    edit(pack / "custody.json", note)
+    key = Ed25519PrivateKey.generate()
+    told |= {
+        "anchor": told["anchor"] + 1,
+        "previous_anchor_sha256": hashlib.sha256(last.read_bytes()).hexdigest(),
+        "public_key": key.public_key().public_bytes_raw().hex(),
+        "record_head_sha256": record,
+        "records": [{"capture_id": name, "index": place, "sha256": record}],
+        "records_total": place,
+    }
+    path = last.with_name(f"{told['anchor']:06}.json")
+    path.write_bytes(verify.canonical(told))
+    path.with_suffix(".sig").write_bytes(key.sign(path.read_bytes()))
+    (pack / "README.txt").write_text("Ring 020 7946 0000 with any question.")
+    forge(pack)
+    (pack / "manifest.sig").write_bytes(key.sign((pack / "manifest.sha256").read_bytes()))
+
+
 def exchange_tokens(pack: Path) -> None:
     """The time-stamp of one anchor under the name of another."""
     first, last = (sorted((pack / "tsa").glob("*.tst"))[place] for place in (0, -1))
@@ -649,6 +770,7 @@ MANIPULATIONS: dict[Callable[[Path], None], tuple[str, str]] = {
     drop_anchor: ("anchors/000003.json", "anchor 2 is missing before it"),
     drop_every_anchor: ("anchors", "nothing outside this pack pins"),
     sign_all_anew: ("tsa/000001", "does NOT verify for its anchor"),
+    go_on_under_own_key: ("anchors/00000", "has a new key that the old one did not name"),
     exchange_tokens: ("tsa/000001", "does NOT verify for its anchor"),
     flip_token: ("tsa/000001", "does NOT verify for its anchor"),
     other_reason: ("custody.json", "entry 1 was changed"),
@@ -674,6 +796,47 @@ def test_each_manipulation_of_a_pack_is_found_and_named(pack: Path, number: int)
 
     found = fails(pack)
     assert [one for one in found if where in one[0] and what in one[1]], found
+
+
+def test_a_new_key_that_the_old_one_did_not_name_fails_a_pack_that_fits_together_otherwise(
+    pack: Path,
+) -> None:
+    # The school's key is not needed to sign so.
+    go_on_under_own_key(pack)
+
+    assert [what.partition(",")[0] for _, what in fails(pack)] == [
+        "has a new key that the old one did not name"
+    ]
+
+
+def test_a_pack_signed_throughout_with_another_key_is_only_told_by_what_the_school_says(
+    packed: Packed, pack: Path
+) -> None:
+    shutil.rmtree(pack / "tsa")
+    sign_all_anew(pack)
+
+    code, said = alone(pack)
+    signed = [line for line in said.splitlines() if "is signed with" in line]
+    asked = [line for line in said.splitlines() if "nothing here shows that the key" in line]
+
+    assert code == 0, "nothing within a pack can tell"
+    assert signed
+    assert all("which this pack names as the school's" in line for line in signed)
+    assert len(asked) == 1
+    assert asked[0].startswith("OPEN")
+    assert "ask the school, by a telephone number that you find yourself" in asked[0]
+    code, said = alone(pack, "--manifest", packed.handed.pack.manifest_sha256)
+    assert code == 1
+    assert "nothing here shows" not in said
+
+
+@pytest.mark.parametrize("change", [other_reason, drop_entry, cut_log])
+def test_of_a_custody_log_with_a_break_nobody_says_that_it_could_be_followed(
+    pack: Path, change: Callable[[Path], None]
+) -> None:
+    change(pack)
+
+    assert not [one for one in verify.check(pack) if one.mark == verify.PASS and "were followed" in one.what]
 
 
 def test_a_manipulated_pack_ends_with_1_and_a_warning(pack: Path) -> None:
@@ -1182,6 +1345,18 @@ def test_a_place_that_cannot_be_is_named(office: Office, tmp_path: Path, to: str
         office.export(office.alert(), tmp_path / to)
 
 
+@pytest.mark.parametrize("place", ["pack", "evidence/pack", "evidence/harrowby-green/pack"])
+def test_no_pack_is_written_among_what_the_monitor_keeps(office: Office, place: str) -> None:
+    # There, `verify` would call it a stranger, and within a capture's folder honest evidence would fail.
+    alert, data = office.alert(), office.app.config.data
+
+    with pytest.raises(PackFailed, match="lies in the monitor's own data folder"):
+        office.export(alert, data / place)
+
+    assert not (data / place).exists()
+    assert office.deeds(Deed.EXPORTED, alert) == []
+
+
 def test_a_full_disk_leaves_nothing_half(office: Office, tmp_path: Path) -> None:
     alert = office.alert()
     big = office.app.config.data / "evidence" / office.app.store.captures.of_alert(alert.number)[0].folder
@@ -1219,11 +1394,23 @@ def test_a_picture_that_staff_brought_is_said_to_rest_on_their_word(office: Offi
     office.export(alert, tmp_path / "pack")
 
     page = (tmp_path / "pack" / "summary.html").read_text("utf-8")
+    readme = " ".join((tmp_path / "pack" / "README.txt").read_text("ascii").split())
     assert "on a school phone; edited afterwards: no, they say" in page
+    assert "the software neither visited its address nor looked at it" in page
+    assert "the software neither visited its address nor looked at it" in readme
     assert (
         rows(tmp_path / "pack", "exhibit_list.csv")[1]["address"]
         == "https://forum.harrowby.example/t/brought"
     )
+
+
+def test_nobody_is_told_that_no_person_had_a_hand_in_what_a_person_asked_for(packed: Packed) -> None:
+    explanation = (packed.folder / "explanation.html").read_text("utf-8")
+    summary = (packed.folder / "summary.html").read_text("utf-8")
+
+    assert "Where a member of staff asked for a visit or brought a picture of their own" in explanation
+    assert "No person chose the moment" not in explanation
+    assert "neither visited its address" not in summary, "nobody brought anything"
 
 
 def test_a_capture_whose_record_is_gone_is_named_as_missing(office: Office, tmp_path: Path) -> None:
