@@ -2,10 +2,11 @@
 
 import html as entities
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import combinations
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from lxml import etree
@@ -70,6 +71,50 @@ _TRACKING = _names(
     "ns_source ns_linkname at_medium at_campaign at_bbc_team at_link_id at_link_type at_link_origin "
     "at_format at_ptr_name at_campaign_type cmpid ref_src ref_url ftag xtor __twitter_impression"
 )
+_MIRRORS = _names("www web m mobile touch mbasic old new np amp")
+"""Names before a host under which the same site is shown in another dress."""
+_ALIASES = {
+    "fb.com": "facebook.com",
+    "fixupx.com": "x.com",
+    "fixvx.com": "x.com",
+    "fxtwitter.com": "x.com",
+    "instagr.am": "instagram.com",
+    "redd.it": "reddit.com/comments",
+    "threads.net": "threads.com",
+    "twitter.com": "x.com",
+    "vxtwitter.com": "x.com",
+    "youtu.be": "youtube.com/shorts",
+    "youtube-nocookie.com": "youtube.com",
+}
+"""Where else the same posts stand, with what goes before the path there."""
+_POST_IDS = {
+    "bsky.app": r"/post/(\w+)",
+    "facebook.com": r"[?&](?:story_fbid|fbid|v|multi_permalinks)=([\w.-]+)"
+    r"|/(?:posts|permalink|reel|videos|photos)/(?:[^/?]+/)*(pfbid\w+|\d+)(?![^/?])"
+    r"|/share/(?:\w/)?(\w{6,})",
+    "instagram.com": r"/(?:p|reels?|tv)/([\w-]+)",
+    "linkedin.com": r"(?:activity|share|ugcpost)[:-](\d{10,})",
+    "pinterest.com": r"/pin/(?:[^/?]*-)?(\d+)",
+    "reddit.com": r"/comments/(\w+)",
+    "snapchat.com": r"/(?:p|spotlight)/([\w/-]+)",
+    "threads.com": r"/(?:post|t)/([\w-]+)",
+    "tiktok.com": r"/(?:video|photo|v)/(\d+)",
+    "tumblr.com": r"/(?:post|[^/?]+)/(\d{6,})",
+    "x.com": r"/status(?:es)?/(\d+)",
+    "youtube.com": r"[?&]v=([\w-]+)|/(?:shorts|live|embed|v|post|clip)/([\w-]+)",
+}
+"""What names a post or its thread on each network; all else in an address there is how it was shared."""
+_POST_ANYWHERE = re.compile(
+    r"/(?:@[^/?]+|users/[^/?]+/statuses)/(\d{6,})"  # Mastodon and its kin
+    r"|/t/(?:[^/?]*[^/?\d][^/?]*/)?(\d+)(?![^/?])"  # Discourse
+    r"|/threads/(?:[^/?]*\.)?(\d+)(?![^/?])"  # XenForo
+)
+_TOPIC = re.compile(r"[?&](?:t|tid|topic|topicid|topic_id|thread|threadid|showtopic)=(\d+)")
+_SESSIONS = _names("sid s phpsessid jsessionid sessionid session_id oscsid")
+_QUERY_NAMES_IT = re.compile(r"\.(?:php\d?|aspx?|cgi|pl|jsp|do|cfm)$|^$")
+"""Paths that are a program or the front page: what is shown stands in the query."""
+_INSIDE = re.compile(r"https?:/{1,2}(?=[\w-]+\.)")
+_MOST_LEFT_OUT = 12
 _DIGITS = re.compile(r"\d")
 _MANY_SPACES = re.compile(r" {2,}")
 _DATE_FORMS = (
@@ -216,6 +261,30 @@ def path_of(url: str) -> str:
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
+def page_of(url: str) -> str:
+    """What names the page of an address, or the thread it stands in, however the address was copied.
+
+    It is for comparing alone, and rather takes two pages for one than one for two.
+    """
+    place, asked = _place(url)
+    return _post_in(place, asked) or _spelt(place, asked)
+
+
+def pages_of(url: str) -> set[str]:
+    """Every page that an address may lead to: its own, and those of the same address with less behind it.
+
+    Share links carry tails that nobody can list, and on other sites the query alone names the post. So an
+    address leads to a page if it has all that the page's own address has, whatever else it has.
+    """
+    place, asked = _place(url)
+    if found := _post_in(place, asked):
+        return {found}
+    fewest = 1 if _QUERY_NAMES_IT.search(place.partition("/")[2]) else 0
+    some = asked[:_MOST_LEFT_OUT]
+    fewer = (part for many in range(fewest, min(len(some), 3) + 1) for part in combinations(some, many))
+    return {_spelt(place, asked), *(_spelt(place, part) for part in fewer)}
+
+
 def when(written: str) -> datetime | None:
     """The time that a text names, in UTC; one without a zone is taken as UTC, one that is no time is None."""
     if not _DIGITS.search(written):
@@ -347,6 +416,62 @@ def _without_tracking(link: str) -> str | None:
     if parts.username is not None or parts.password is not None:
         parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     return parts.geturl().replace(" ", "%20")
+
+
+def _place(url: str) -> tuple[str, tuple[str, ...]]:
+    """Host and path, each written in one way, and what is asked there, in order."""
+    link = clean_link(url) or url.strip()
+    try:
+        parts = urlsplit(link)
+        host, path = parts.hostname or "", parts.path
+        while inside := _INSIDE.search(path, 1):  # an archive's copy, or a proxy
+            parts = urlsplit(f"https://{path[inside.end() :]}?{parts.query}")
+            host, path = parts.hostname or "", parts.path
+    except ValueError:
+        return link.casefold(), ()
+    place, _, before = _site(host).partition("/")
+    for _ in range(3):
+        path = unquote(path)
+    steps: list[str] = [before] if before else []
+    for step in re.sub(r";[^/]*", "", path.casefold()).split("/"):
+        if step == "..":
+            del steps[-1:]
+        elif step not in {"", "."}:
+            steps.append(step)
+    if steps and re.fullmatch(r"(?:index|default)\.(?:html?|php|aspx?)", steps[-1]):
+        steps.pop()
+    asked = parse_qsl(parts.query.replace(";", "&").casefold(), keep_blank_values=True)
+    kept = {f"{name}={value}" for name, value in asked if name not in _SESSIONS and not _tracks(f"{name}=")}
+    return "/".join((place, *steps)), tuple(sorted(kept))
+
+
+def _site(host: str) -> str:
+    """The host by the name that all its other names stand for; that of the network, where it is one."""
+    try:
+        host = host.rstrip(".").encode("idna").decode()
+    except UnicodeError:
+        host = host.rstrip(".")
+    first, _, rest = host.partition(".")
+    while first in _MIRRORS and "." in rest:
+        host = rest
+        first, _, rest = host.partition(".")
+    host = _ALIASES.get(host, host)
+    return next((network for network in _POST_IDS if host.endswith(f".{network}")), host)
+
+
+def _post_in(place: str, asked: Sequence[str]) -> str:
+    """The post or thread that the address names by a number or the like; nothing where none can be told."""
+    host, _, path = place.partition("/")
+    written = f"/{path}?{'&'.join(asked)}"
+    found = re.search(_POST_IDS[host], written) if host in _POST_IDS else _POST_ANYWHERE.search(written)
+    if found:
+        return f"{host} {next(one for one in found.groups() if one)}"
+    topic = _TOPIC.search(written)
+    return f"{place} {topic[1]}" if topic else ""
+
+
+def _spelt(place: str, asked: Sequence[str]) -> str:
+    return f"{place}?{'&'.join(asked)}"
 
 
 def _tracks(pair: str) -> bool:

@@ -15,7 +15,7 @@ from monitor.evidence.camera import Camera, CaptureFailed
 from monitor.evidence.quarantine import quarantine
 from monitor.evidence.record import Brought, Outcome
 from monitor.evidence.uploads import Unfit, received
-from monitor.jobs.locked import is_locked_at
+from monitor.jobs.locked import addresses_of, is_locked, is_locked_at
 from monitor.jobs.write import Write
 from monitor.network import AddressRefused, Guard
 from monitor.store.store import Store, new_ulid
@@ -93,6 +93,7 @@ class ByHand:
         """Book it, if nothing was locked while it was taken; else nothing of it stays."""
         try:
             self._refuse_locked(asked)
+            self._heed_page(asked, taken)
             return self.store.captures.book(taken, self.camera.place, by=asked.by, why=asked.why)
         except (NotTaken, LockedMeanwhile) as error:
             self.camera.discard(taken)
@@ -103,6 +104,7 @@ class ByHand:
 
         Its alert is locked and held. A second call goes on where a first one stopped. Raises OSError.
         """
+        self._lock_page(capture)
         moved = quarantine(self.data, capture)
         if capture.id not in self.store.captures.quarantined():
             self._note_quarantine(capture, by, why)
@@ -114,6 +116,21 @@ class ByHand:
             _told(capture),
         )
         return moved
+
+    def _heed_page(self, asked: Asked, taken: Taken) -> None:
+        """Lock the page that was found to need it; refuse one that is locked, to which a short link led."""
+        if taken.locks:
+            self._lock_page(taken, asked.url)
+        elif is_locked(self.store, self._evidence, taken):
+            raise NotTaken(LOCKED)
+
+    def _lock_page(self, capture: Capture | Taken, *urls: str) -> None:
+        """Whatever alert it is of, or of none: nothing comes from its page by another door."""
+        self.store.forgetting.lock({*urls, *addresses_of(self._evidence, capture)}, self.now())
+
+    @property
+    def _evidence(self) -> Path:
+        return self.data / "evidence"
 
     def _note_quarantine(self, capture: Capture, by: str, why: str) -> None:
         at, note = self.now(), f"a file of it is in quarantine: {why}"

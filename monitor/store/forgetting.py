@@ -1,13 +1,14 @@
 """Forgetting: what the retention rules let go, with tombstones so that it never comes back as new."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, or_, select, update
 
+from connectors.text import page_of
 from monitor.alerts import Status
 from monitor.captures import Kind, Progress
 from monitor.cases import Act
@@ -39,6 +40,8 @@ IN_GOOD_TIME = timedelta(days=1)
 """How long before the terms of a platform end its time a post goes: the worker may be off for a night."""
 COUNTS_KEPT = timedelta(days=400)
 """How long tallies and failures of jobs are kept, which hold nothing about anybody."""
+_LOCKED_PAGE = "locked page"
+"""In place of a platform, in the hash of a page that stays locked when nothing else of it is kept."""
 TOO_LATE = "The alert was closed and its text was forgotten before a capture could be taken."
 
 
@@ -104,6 +107,7 @@ class Forgetting:
             # Before anything is looked at, so that a hold that comes now is either seen or has to wait.
             take_turns(connection, *_chains(connection))
             due = _due(connection, retention, at)
+            self._lock(connection, _locked_urls(connection, due), at)
             _empty_alerts(connection, due.alerts, at)
             for numbers in in_chunks([*due.posts, *_left_over(connection, due.alerts)]):
                 self._bury(connection, numbers, at)
@@ -122,6 +126,27 @@ class Forgetting:
             for some in in_chunks(folders):
                 gone = and_(_unremoved(), captures.c.folder.in_(some))
                 connection.execute(update(captures).where(gone).values(removed_at=at))
+
+    def lock(self, urls: Iterable[str], at: datetime) -> None:
+        """The pages of these addresses stay locked for good, whatever becomes of any alert about them."""
+        with self._database.writing() as connection:
+            self._lock(connection, urls, at)
+
+    def keeps_locked(self, pages: Iterable[str]) -> bool:
+        """Whether one of these pages (connectors/text.py) is locked though no alert says so any more."""
+        hashes = [self._locked(page) for page in pages]
+        with self._database.reading() as connection:
+            return any(
+                connection.scalar(select(exists().where(tombstones.c.hash.in_(some))))
+                for some in in_chunks(hashes)
+            )
+
+    def _lock(self, connection: Connection, urls: Iterable[str], at: datetime) -> None:
+        hashes = {self._locked(page_of(url)) for url in urls if url}
+        add_missing(connection, tombstones, [{"hash": one, "at": at} for one in sorted(hashes)])
+
+    def _locked(self, page: str) -> bytes:
+        return self._hasher.tombstone(_LOCKED_PAGE, page, "")
 
     def _bury(self, connection: Connection, numbers: Sequence[int], at: datetime) -> None:
         """Empty these posts, and leave a keyed hash of each revision."""
@@ -281,6 +306,18 @@ def _left_over(connection: Connection, numbers: Sequence[int]) -> list[int]:
 
 
 # Letting go
+
+
+def _locked_urls(connection: Connection, due: _Due) -> set[str]:
+    """The addresses of the locked alerts that lose some or all of theirs."""
+    urls: set[str] = set()
+    its = select(alert_posts.c.alert)
+    losing = [alerts.c.number.in_(some) for some in in_chunks(due.alerts)]
+    losing += [alerts.c.number.in_(its.where(alert_posts.c.post.in_(some))) for some in in_chunks(due.posts)]
+    for those in losing:
+        for found in connection.scalars(select(alerts.c.urls).where(alerts.c.media_lock, those)):
+            urls.update(found)
+    return urls
 
 
 def _emptied_post(at: datetime) -> dict[str, Any]:

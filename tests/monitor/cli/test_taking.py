@@ -493,6 +493,41 @@ def test_a_page_whose_words_lock_is_not_kept_and_locks_the_alert_it_was_taken_fo
     assert not any(file.media_type.startswith("image/") for file in newest.files)
 
 
+@pytest.mark.browser
+def test_a_page_whose_words_lock_lets_no_picture_of_it_in_either(
+    plain: Monitor, site: Site, print_: Path, browser: Path
+) -> None:
+    """DOMAIN 3.7: nor by another door, though the page belongs to no alert."""
+    plain.config.write_text(f"{plain.config.read_text()}browser: {browser}\n")
+    site.pages["/bad"] = "<p>Someone is selling nudes of a year 9 girl from Harrowby Green, dm me £5</p>"
+    assert plain(*capturing(site.url("/bad"))).exit_code == 1
+
+    result = plain(*uploading(print_, "--url", site.url("/bad?share=phone")))
+
+    assert result.exit_code == 2, result.output
+    assert "may show an indecent image of a child" in " ".join(result.stderr.split())
+    assert [one.kind for one in kept(plain)] == [Kind.METADATA_ONLY]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("then", ["it ends there", "it goes on"])
+def test_a_short_link_to_a_locked_page_brings_nothing(
+    plain: Monitor, site: Site, browser: Path, then: str
+) -> None:
+    plain.config.write_text(f"{plain.config.read_text()}browser: {browser}\n")
+    site.pages["/short"] = lambda visitor: visitor.lead_to("/post")
+    site.pages["/post"] = PAGE if then == "it ends there" else lambda visitor: visitor.lead_to("/fair")
+    with app_of(plain) as app:
+        app.store.forgetting.lock([site.url("/post")], now())
+
+    result = plain(*capturing(site.url("/short")))
+
+    assert result.exit_code == 2, result.output
+    assert "may show an indecent image of a child" in " ".join(result.stderr.split())
+    assert kept(plain) == []
+    assert list((plain.folder / "data" / "evidence").rglob("record.json")) == []
+
+
 # --- quarantine ---
 
 
@@ -600,3 +635,14 @@ def test_a_quarantine_that_was_cut_short_is_finished_by_the_next_call(plain: Mon
     assert plain("evidence", "verify").exit_code == 0
     with app_of(plain) as app:
         assert app.store.captures.quarantined() == {capture.id}
+
+
+def test_the_page_of_what_was_shut_away_lets_nothing_in_again(plain: Monitor, print_: Path) -> None:
+    quarantined(plain, print_)
+
+    again = plain(*uploading(print_))
+    elsewhere = plain(*uploading(print_, "--url", "https://forum.example/t/8"))
+
+    assert again.exit_code == 2, again.output
+    assert "may show an indecent image of a child" in " ".join(again.stderr.split())
+    assert elsewhere.exit_code == 0, elsewhere.output
