@@ -36,7 +36,10 @@ Number = Annotated[str, typer.Argument(help="The alert's number, as 1044 or A-10
 By = Annotated[
     str,
     typer.Option(
-        "--by", metavar="NAME", help="Who does this; it is kept in the alert's history.", show_default=False
+        "--by",
+        metavar="NAME",
+        help="Who does this; it stands in the alert's history or, of evidence, in the custody log.",
+        show_default=False,
     ),
 ]
 Note = Annotated[

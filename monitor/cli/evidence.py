@@ -13,7 +13,7 @@ import typer
 
 from monitor.anchors import Anchor, Stamp, StampState
 from monitor.app import App, now
-from monitor.captures import PICTURES, Capture, File, Progress
+from monitor.captures import PICTURES, Capture, File, Kind, Progress
 from monitor.cli.alerting import By, asked, found_alert, named
 from monitor.cli.terminal import (
     DEFAULT_CONFIG,
@@ -163,7 +163,7 @@ def show(
     why: Why = "",
     as_json: Annotated[bool, typer.Option("--json", help="The record and what pins it, as JSON.")] = False,
 ) -> None:
-    """Show one capture: where, when, who, why, its limits, files and hashes, and what pins it.
+    """Show one capture: what, where, when, who, why, its limits, who had it in hand, and its files' hashes.
 
     Whoever looks is asked who they are and why; it stands in the custody log.
 
@@ -176,8 +176,8 @@ def show(
         if (pdf or picture) and found.forgotten_at is not None:
             stop(f"{found.id} was deleted under the retention rules: only the hash of its record is left.")
         for target in (pdf, picture):
-            if target is not None and target.exists():
-                stop(f"{target} is there already: name a new file.")
+            if target is not None:
+                _refuse_place(target)
         viewer, reason = named(by), _reason(why)
         if (pdf or picture) and _is_locked(app, found):  # perhaps while they were asked
             stop(f"{found.id} is locked: nothing of it is copied or printed. Do not open the address.")
@@ -187,7 +187,7 @@ def show(
             pins = _Pins(app, found.school)
             print_json(_as_json(found, pins) | {"record": _record(app, found), "custody": _told(app, found)})
         else:
-            say(in_words(app, found))
+            say("\n".join(_whole(app, found)))
         if pdf is not None:
             write_bytes_for_us_alone(pdf, _printed(app, found))
             say(f"The record is printed to {pdf}.")
@@ -218,9 +218,48 @@ def event_of(capture: Capture, deed: Deed, by: str, why: str) -> Event:
 
 
 def in_words(app: App, capture: Capture) -> str:
-    """Everything about a capture that a person must know, as lines for a terminal."""
-    lines = [*_about(app, capture), *_files(capture), *_pinned(app, capture), *_custody(app, capture)]
+    """What a person hears who has just had it kept: that it is, what could not be had, and how to see it."""
+    seen = _seen(app, _part(_record(app, capture), "manual_upload"))
+    lines = [f"Kept: {_headline(capture)}.", *_school(app, capture), *seen, *_limits(capture)]
+    if not capture.locks:
+        lines.append(f"See it with `monitor evidence show {capture.id}`.")
     return "\n".join(lines)
+
+
+def _whole(app: App, capture: Capture) -> Iterator[str]:
+    """Everything about a capture: first what a person asks, last what an expert compares."""
+    yield f"Capture {_headline(capture)}"
+    yield from _school(app, capture)
+    yield from _about(app, capture)
+    yield from _limits(capture)
+    yield from _custody(app, capture)
+    yield from _files(app, capture)
+    yield from _pinned(app, capture)
+    yield from _hashes(capture)
+
+
+def _headline(capture: Capture) -> str:
+    alert = "taken by hand" if capture.alert is None else f"A-{capture.alert}"
+    return f"{capture.id}, {alert}: {capture.kind.words}, {_how_complete(capture)}"
+
+
+def _school(app: App, capture: Capture) -> Iterator[str]:
+    """Its school, where there are several."""
+    if len(app.write.manner.school_names) > 1:
+        yield _fact("School", app.write.manner.school_names.get(capture.school, capture.school))
+
+
+def _refuse_place(target: Path) -> None:
+    """The end of the command where no new file can be made, before the log says that there is one."""
+    try:
+        if not target.parent.is_dir():
+            stop(f"There is no folder {target.parent}: make it first, or name one that is there.")
+        target.touch(mode=0o600, exist_ok=False)
+        target.unlink()
+    except FileExistsError:
+        stop(f"{target} is there already: name a new file.")
+    except OSError as error:
+        stop(f"{target} cannot be written: {error.strerror}. Name another place.")
 
 
 def _reason(given: str) -> str:
@@ -232,28 +271,24 @@ def _reason(given: str) -> str:
 
 def _about(app: App, capture: Capture) -> Iterator[str]:
     record, zone = _record(app, capture), app.write.manner.zone
-    alert = "taken by hand" if capture.alert is None else f"A-{capture.alert}"
-    yield f"Capture {capture.id}, {alert}: {capture.kind.words}, {_how_complete(capture)}"
-    if len(app.write.manner.school_names) > 1:
-        yield _fact("School", app.write.manner.school_names.get(capture.school, capture.school))
     if not record:
         yield "  Its record cannot be read: `monitor evidence verify` says what is wrong."
     for label, key in _ADDRESSES.items():
         if record.get(key) and (key != "url_final" or record[key] != record.get("url_requested")):
             yield _fact(label, record[key])
-    yield _fact("Taken", f"{local(capture.captured_at, zone)} ({_utc(capture.captured_at)})")
-    who, why = _part(record, "who"), _part(record, "why")
+    who, why, brought = _part(record, "who"), _part(record, "why"), _part(record, "manual_upload")
     for label, key in _TIMES.items():
         # Whoever asks by hand has seen it before we did.
         if record.get(key) and not why.get("requested_by"):
             yield _fact(label, _time(app, record[key]))
-    yield from _brought(app, _part(record, "manual_upload"))
+    yield from _seen(app, brought)
+    at = f"{local(capture.captured_at, zone)} ({_utc(capture.captured_at)})"
+    yield _fact("Brought in" if capture.kind is Kind.MANUAL_UPLOAD else "Taken", at)
     yield _fact("By", f"{_person(who)}, on {who.get('worker_host', 'this machine')}")
-    rules = why.get("rules")
-    reasons = "; ".join(str(rule).rstrip(".") for rule in rules) if isinstance(rules, list) else ""
-    yield _fact("Why", why.get("reason") or reasons or "not said")
-    for limit in capture.limits:
-        yield _fact("Limit", limit)
+    if brought:
+        yield _fact("With", brought.get("device", ""))
+        yield _fact("Edited", "yes" if brought.get("edited") else "no")
+    yield _fact("Why", why.get("reason") or _matter(app, why) or "not said")
 
 
 _ADDRESSES = {
@@ -266,11 +301,22 @@ _OPEN_ADDRESSES = {"url_requested", "url_final", "url_as_told", "redirect_chain"
 _TIMES = {"First seen": "seen_first_at", "Posted, it says": "posted_at_claimed"}
 
 
-def _brought(app: App, told: Mapping[str, Any]) -> Iterator[str]:
-    if told:
-        yield _fact("Seen by them", _time(app, told.get("seen_at_utc")))
-        yield _fact("With", told.get("device", ""))
-        yield _fact("Edited", "yes" if told.get("edited") else "no")
+def _seen(app: App, brought: Mapping[str, Any]) -> Iterator[str]:
+    """When somebody saw what they brought, as they say."""
+    if brought:
+        yield _fact("Seen by them", _time(app, brought.get("seen_at_utc")))
+
+
+def _matter(app: App, why: Mapping[str, Any]) -> str:
+    """What its alert is about, as people call it; the rules and scores are on the alert's page."""
+    named, plays = why.get("subcategories"), app.write.manner.plays
+    keys = [str(key) for key in named] if isinstance(named, list) else []
+    return "; ".join(plays[key].label if key in plays else key for key in keys)
+
+
+def _limits(capture: Capture) -> Iterator[str]:
+    for limit in capture.limits:
+        yield _fact("Limit", limit)
 
 
 def _person(who: Mapping[str, Any]) -> str:
@@ -278,12 +324,19 @@ def _person(who: Mapping[str, Any]) -> str:
     return "the monitor itself" if person == "system" else person
 
 
-def _files(capture: Capture) -> Iterator[str]:
+def _files(app: App, capture: Capture) -> Iterator[str]:
+    """What there is, and where it lies; of what nobody is to open, not where."""
+    if capture.folder and capture.forgotten_at is None and not _is_locked(app, capture):
+        yield _fact("Kept in", app.config.data / "evidence" / capture.folder)
     for file in capture.files:
         sealed = ", sealed" if file.sealed_sha256 else ""
         yield _fact("File", f"{file.name}, {file.bytes:,} bytes{sealed}")
-        yield _fact("", f"SHA-256 {file.sha256}")
+
+
+def _hashes(capture: Capture) -> Iterator[str]:
     yield _fact("Record", f"SHA-256 {capture.record_sha256}")
+    for file in capture.files:
+        yield _fact(file.name, f"SHA-256 {file.sha256}")
 
 
 def _pinned(app: App, capture: Capture) -> Iterator[str]:
@@ -291,6 +344,7 @@ def _pinned(app: App, capture: Capture) -> Iterator[str]:
         yield _fact("Chain", "older than the chain")
         return
     pins, zone = _Pins(app, capture.school), app.write.manner.zone
+    yield _fact("Pinned", pins.in_words(capture))
     yield _fact("Chain", f"record {capture.link.index}, after {capture.link.previous_sha256[:16]}…")
     if (anchor := pins.anchor(capture)) is not None:
         key = f"key {anchor.public_key.hex()[:16]}…"
@@ -298,7 +352,6 @@ def _pinned(app: App, capture: Capture) -> Iterator[str]:
     for stamp in pins.stamped(capture):
         at = "" if stamp.stamped_at is None else f", {_utc(stamp.stamped_at)}"
         yield _fact("Time-stamp", f"{stamp.authority}{at}")
-    yield _fact("Pinned", pins.in_words(capture))
 
 
 def _custody(app: App, capture: Capture) -> Iterator[str]:
@@ -385,9 +438,12 @@ def _copy(app: App, capture: Capture, target: Path, event: Event) -> None:
         stop(
             "Its picture is sealed: `monitor evidence open` opens it, with a key that is not on this machine."
         )
-    path = app.config.data / "evidence" / capture.folder / file.name
+    try:
+        content = (app.config.data / "evidence" / capture.folder / file.name).read_bytes()
+    except OSError as error:
+        stop(f"Its picture cannot be read: {error.strerror}. `monitor evidence verify` says what is wrong.")
     app.store.custody.append(event)
-    write_bytes_for_us_alone(target, path.read_bytes())
+    write_bytes_for_us_alone(target, content)
     say(f"The picture is copied to {target}. Keep it like a child-protection file.")
 
 

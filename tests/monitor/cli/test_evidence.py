@@ -152,6 +152,54 @@ def test_show_says_where_when_who_why_its_limits_files_and_place(monitor: Monito
         assert words in result.stdout
 
 
+def test_show_tells_first_what_a_person_asks_and_last_what_an_expert_compares(
+    monitor: Monitor, pictured: Capture
+) -> None:
+    shown = monitor("evidence", "show", pictured.id, *LOOK).stdout
+
+    labels = list(dict.fromkeys(line[:18].strip() for line in shown.splitlines()[1:]))
+    asked = ["Address, as told", "Seen by them", "Brought in", "By", "With", "Edited", "Why", "Limit"]
+    assert labels == [*asked, "Custody", "Kept in", "File", "Pinned", "Chain", "Record", "upload.png"]
+    assert re.search(f"Kept in +{folder_of(monitor, pictured)}\n", shown)
+
+
+def test_what_somebody_brought_was_not_taken_then_but_brought_in(monitor: Monitor, pictured: Capture) -> None:
+    shown = monitor("evidence", "show", pictured.id, *LOOK).stdout
+
+    assert "Seen by them     Fri 20 Nov 2026 21:40 GMT\n" in shown
+    assert re.search(r"Brought in +\w{3} \d+ ", shown)
+    assert "Taken  " not in shown
+
+
+def test_show_names_the_matter_and_neither_rules_nor_scores(monitor: Monitor) -> None:
+    shown = [monitor("evidence", "show", capture.id, *LOOK).stdout for capture in taken(monitor)]
+
+    assert any("Why              Threat of violence; Weapons or planned violence" in one for one in shown)
+    assert [one for one in shown if "(rule " in one or "scored" in one] == []
+    assert all(re.search(r"Taken +\w{3} \d+ ", one) for one in shown)
+
+
+def test_of_a_locked_capture_show_does_not_say_where_it_lies(monitor: Monitor, pictured: Capture) -> None:
+    monitor("lock", str(pictured.alert), "--by", "Dana Lead")
+
+    assert "Kept in" not in monitor("evidence", "show", pictured.id, *LOOK).stdout
+
+
+def test_what_was_just_kept_is_told_in_short_with_how_to_see_it(monitor: Monitor, tmp_path: Path) -> None:
+    file = tmp_path / "print.png"
+    file.write_bytes(PNG)
+    words = ("--url", "https://forum.example/t/7", "--seen", "2026-11-20 21:40", "--device", "laptop")
+    confirmed = ("--edited", "no", "--by", "Dana Lead", "--no-nude-or-semi-nude-child")
+
+    said = monitor("evidence", "upload", str(file), *words, *confirmed).stdout
+
+    (kept,) = [one for one in taken(monitor) if one.alert is None]
+    assert f"Kept: {kept.id}, taken by hand: picture that a member of staff took, complete.\n" in said
+    assert "Seen by them     Fri 20 Nov 2026 21:40 GMT\n" in said  # in words, so that a slip is noticed
+    assert f"See it with `monitor evidence show {kept.id}`.\n" in said
+    assert "SHA-256" not in said
+
+
 def test_whoever_looks_stands_in_the_custody_log_before_they_see_anything(
     monitor: Monitor, pictured: Capture
 ) -> None:
@@ -283,6 +331,47 @@ def test_what_came_by_hand_without_an_alert_is_shut_once_an_alert_about_its_page
     assert (copied.exit_code, covered.exit_code) == (2, 2)
     assert "is locked" in copied.stderr
     assert "is locked" in covered.stderr
+
+
+@pytest.mark.parametrize("wish", ["--picture", "--pdf"])
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            "nofolder/pic.png",
+            "There is no folder {folder}/nofolder: make it first, or name one that is there",
+        ),
+        ("print.png/pic.png", "There is no folder {folder}/print.png"),
+        ("/proc/pic.png", "/proc/pic.png cannot be written"),
+        ("x" * 300, "cannot be written: File name too long"),
+    ],
+    ids=["no folder", "a file as folder", "no place for files", "too long"],
+)
+def test_nothing_is_noted_as_copied_where_nothing_can_be_written(
+    monitor: Monitor, pictured: Capture, tmp_path: Path, *, wish: str, place: str, said: str
+) -> None:
+    """The custody log goes to the police: it must not tell of a copy that never was."""
+    before = sorted(tmp_path.iterdir())
+
+    result = monitor("evidence", "show", pictured.id, *LOOK, wish, str(tmp_path / place))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said.format(folder=tmp_path) in result.stderr
+    assert sorted(tmp_path.iterdir()) == before
+    assert [entry.event.deed for entry in custody_of(monitor, pictured)] == [Deed.CAPTURED]
+
+
+def test_a_picture_that_is_gone_is_not_noted_as_copied(
+    monitor: Monitor, pictured: Capture, tmp_path: Path
+) -> None:
+    (folder_of(monitor, pictured) / "upload.png").unlink()
+
+    result = monitor("evidence", "show", pictured.id, *LOOK, "--picture", str(tmp_path / "copy.png"))
+
+    assert result.exit_code == 2
+    assert "cannot be read: No such file or directory. `monitor evidence verify` says" in result.stderr
+    assert [entry.event.deed for entry in custody_of(monitor, pictured)] == [Deed.CAPTURED, Deed.VIEWED]
+    assert not (tmp_path / "copy.png").exists()
 
 
 @pytest.mark.browser
