@@ -22,6 +22,7 @@ from monitor.anchors import Pinned, StampState
 from monitor.app import App, now
 from monitor.cli.terminal import DEFAULT_CONFIG, NEEDS_A_PERSON, ConfigPath, clean, opened, out, say
 from monitor.clocks import local
+from monitor.config.first import AUTHORITIES
 from monitor.coverage import Coverage, is_stale, says
 from monitor.evidence.signing import KEY, KeyUnusable, open_key
 from monitor.mail.mailer import MailDelayed, MailRefused
@@ -119,10 +120,18 @@ def _worth_knowing(app: App) -> Iterator[str]:
     if app.store.journal.last_beat() is None:
         yield "The worker has not run yet: start it (monitor run)."
     yield from app.config.warnings(now())
-    if not app.stamping.authorities:
+    authorities = app.stamping.authorities
+    if not authorities:
         yield (
             "No time-stamp authority is set (evidence.authorities): evidence is signed by this machine "
-            "alone, and nobody outside bears witness to its time but the digests that people keep."
+            "alone, and nobody outside bears witness to its time but the digests that people keep. In the "
+            f"configuration, below `evidence:`, write the line `authorities: [{', '.join(AUTHORITIES)}]`."
+        )
+    elif len(authorities) == 1:
+        second = next(one for one in AUTHORITIES if authorities[0].url not in one)
+        yield (
+            f"{clean(authorities[0].name)} is the only time-stamp authority (evidence.authorities): if it is "
+            f"away, or its word is doubted, there is no other. Write a second beside it: `{second}`."
         )
 
 

@@ -28,6 +28,11 @@ _NOT_A_SCHOOL = frozenset(
     {"facebook.com", "twitter.com", "x.com", "instagram.com", "google.com", "sites.google.com"}
 )
 _FEED = "https://example.org/feed.xml"
+AUTHORITIES = (
+    '{name: DigiCert, url: "http://timestamp.digicert.com"}',
+    '{name: GlobalSign, url: "http://timestamp.globalsign.com/tsa/r6advanced1"}',
+)
+"""Two that put the time to evidence, as they stand in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,10 @@ def _slug(name: str) -> str:
 
 def page(first: First) -> str:
     """The file: it can be used as it stands."""
-    return "\n".join([*_head(), *_school(first), *_sources(first), *_people(first), *_rest()]) + "\n"
+    return (
+        "\n".join([*_head(), *_school(first), *_sources(first), *_people(first), *_evidence(), *_rest()])
+        + "\n"
+    )
 
 
 def _head() -> Iterator[str]:
@@ -262,6 +270,14 @@ def _people(first: First) -> Iterator[str]:
 
 def _person(person: Person | None) -> str:
     return f"[{{name: {quoted(person.name)}, email: {quoted(person.email)}}}]" if person else "[]"
+
+
+def _evidence() -> Iterator[str]:
+    yield "# Who puts the time to evidence, from outside; only a hash is sent. Two are better than one."
+    yield "evidence:"
+    yield "  authorities:"
+    yield from (f"    - {one}" for one in AUTHORITIES)
+    yield ""
 
 
 def _rest() -> Iterator[str]:

@@ -44,6 +44,33 @@ def test_every_example_for_the_administrator_can_be_used(example: str, tmp_path:
     assert load(file, dict.fromkeys(re.findall(r"\$\{(\w+)\}", ADMINISTRATOR), "a secret")).schools
 
 
+def test_the_administrator_is_shown_the_time_stamp_authorities_of_the_example() -> None:
+    example = yaml.safe_load((ROOT / "config" / "monitor.example.yaml").read_text(encoding="utf-8"))
+    told = [yaml.safe_load(one)["evidence"] for one in EXAMPLES if one.startswith("evidence:")]
+
+    assert told == [{"authorities": example["evidence"]["authorities"]}]
+
+
+def test_the_dsl_reads_what_to_ask_of_the_administrator_when_evidence_is_needed() -> None:
+    page = (ROOT / "docs" / "dsl.md").read_text(encoding="utf-8")
+
+    for command in (
+        "hold 1003",
+        "lock 1003",
+        "evidence export A-1003 --to",
+        "evidence capture",
+        "evidence upload",
+    ):
+        assert f"`monitor {command}" in page
+
+
+@pytest.mark.parametrize("page", ["dsl.md", "evidence.md"])
+def test_it_is_said_that_a_private_chat_cannot_be_brought_in(page: str) -> None:
+    text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
+
+    assert re.search(r"What a pupil shows you in WhatsApp, Snapchat [^.]*cannot be brought in", text)
+
+
 def promised() -> list[tuple[str, str]]:
     """The rows of the table of names: what somebody writes, and `sure`, `in doubt` or `no`."""
     table = ADMINISTRATOR.partition("| somebody writes | found |\n")[2].partition("\n\n")[0]

@@ -34,6 +34,7 @@ EXTRACT = f"""\
 900003,Thornshire,Harrowby Green Primary School,Open,,The Green,,Harrowby,NG31 8ZZ,https:/oops,,
 900004,Thornshire,Old Green School,Closed,31-08-2015,,,,,,,
 """
+ROOT = Path(__file__).parents[3]
 SECRETS = dict.fromkeys(("MAIL_PASSWORD", "FACEBOOK_TOKEN", "BLUESKY_PASSWORD", "HEARTBEAT_KEY"), "secret")
 
 
@@ -113,6 +114,35 @@ def test_every_setting_in_a_comment_can_be_taken_up(made: Path, gias: Path) -> N
     assert config.mail.server
     assert config.governance.dpia
     assert set(config.contacts) >= {"mash", "lado"}
+
+
+def test_the_first_file_names_the_time_stamp_authorities_of_the_example(made: Path) -> None:
+    """Else a school set up as documented has evidence to which nobody outside puts a time."""
+    config = begun(made, "--name", "A Green School", "--town", "Norwick")
+
+    example = yaml.safe_load((ROOT / "config" / "monitor.example.yaml").read_text(encoding="utf-8"))
+    told = [{"name": one.name, "url": one.url} for one in config.evidence.authorities]
+    assert told == example["evidence"]["authorities"]
+    assert "time-stamp authority" not in run(made, command="check").stdout
+
+
+@pytest.mark.parametrize("left", [0, 1], ids=["none", "one"])
+def test_check_says_what_to_write_where_authorities_are_missing(made: Path, left: int) -> None:
+    begun(made, "--name", "A Green School", "--town", "Norwick")
+    whole = made.read_text(encoding="utf-8")
+    listed = re.findall(r"^    - (\{name: .+timestamp.+\})$", whole, re.M)
+    assert len(listed) == 2
+    kept = f"evidence: {{authorities: [{', '.join(listed[:left])}]}}"
+    made.write_text(re.sub(r"^evidence:\n(?: .*\n)+", f"{kept}\n", whole, flags=re.M), encoding="utf-8")
+
+    said = " ".join(run(made, command="check").stdout.split())
+
+    if left:
+        assert "! DigiCert is the only time-stamp authority (evidence.authorities)" in said
+    else:
+        assert "! No time-stamp authority is set (evidence.authorities)" in said
+        assert f"below `evidence:`, write the line `authorities: [{', '.join(listed)}]`" in said
+    assert all(one in said for one in listed[left:])
 
 
 def test_flags_alone_are_enough(made: Path) -> None:
