@@ -13,6 +13,7 @@ import yaml
 
 from connectors.post import State
 from monitor.config.loading import load
+from monitor.evidence.signing import KEY
 from monitor.jobs.backup import DATABASE, FOLDERS
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,10 @@ sources: [{{name: Paper, platform: feed, url: "https://example.org/feed"}}]
     (tmp_path / "monitor.yaml").write_text(text.replace("  ca_bundle: school-filter.pem", "  #"))
 
     assert load(tmp_path / "monitor.yaml", {}).network.allow == ("intranet.school.example:443",)
+
+
+def test_the_signing_key_is_moved_where_the_container_has_it() -> None:
+    assert f"'mv /data/keys/{KEY} /data/keys/evidence-old.pem'" in PAGE
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
