@@ -12,12 +12,11 @@ from typing import Any
 from monitor.anchors import Anchor, Stamp, StampState
 from monitor.captures import Capture
 from monitor.custody import Deed, Entry
-from monitor.evidence.archive import RECORD, sha256
+from monitor.evidence.archive import LARGEST_RECORD, RECORD, sha256
 from monitor.evidence.lettering import visible
 from monitor.evidence.record import defanged
 from monitor.evidence.redacting import WorkingCopy
 
-_LONGEST_RECORD = 16 * 1024 * 1024
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESSES = ("url_requested", "url_final", "url_as_told")
 _LOCKED = "the words suggest an indecent image of a child: nothing but the record is handed on"
@@ -226,7 +225,7 @@ def _quarantined(matter: Matter) -> set[str]:
 
 def _record(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
-        record: dict[str, Any] = json.loads(file.read(_LONGEST_RECORD))
+        record: dict[str, Any] = json.loads(file.read(LARGEST_RECORD))
     return record
 
 
