@@ -38,6 +38,7 @@ _COMMENT = (
     "people to film from the sides only."
 )
 _TEASER = _THREAD[:90]
+_TITLE = "After-school club closed early, does anyone know why?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ SET = (
     Shown("gone", _THREAD, tells="no such page (404)"),
     Shown("soft-gone", _THREAD, tells="not available"),
     Shown("unavailable", _THREAD, tells="not available"),
+    Shown("removed", _THREAD, _TITLE, tells="not available"),
+    Shown("led-home", _THREAD, _TITLE, tells="front page"),
+    Shown("quoted", _THREAD, filed=True, tells="where its words were repeated"),
     Shown("captcha", _THREAD, tells="test for robots"),
     Shown("filter", _THREAD, tells="web filter"),
     Shown("age", _THREAD, tells="visitor's age"),
@@ -303,6 +307,22 @@ _PAGES: dict[str, str | Answer] = {
         "Pages",
         "<h1>This content isn’t available right now</h1><p>When this happens, it is usually because the owner only shared it"
         " with a small group of people, changed who can see it, or it has been deleted.</p><a href=/>Go to your feed</a>",
+    ),
+    "removed": _page(
+        f"{_TITLE} : harrowby",
+        f"<main><article><h1>{_TITLE}</h1><p>Sorry, this post was deleted by the person who originally posted it.</p></article>"
+        f"<h2>2 comments</h2>{_said(1, 'Ruth P', 'Tue 18:20', 'What happened here?')}{_said(2, '[deleted]', 'Tue 18:31', '[removed]')}</main>",
+    ),
+    "led-home": lambda visitor: visitor.lead_to("/"),
+    "": _page(
+        "Harrowby Talk",
+        f"<main><h1>Latest</h1><article><b><a href=/removed>{_TITLE}</a></b><p>17 replies</p></article>"
+        "<article><b><a href=/cats>Whose is the ginger cat?</a></b><p>3 replies</p></article></main>",
+    ),
+    "quoted": _page(
+        "Harrowby Talk",
+        f"<main>{_said(1, 'Garden Gnome', 'Tue 17:58', 'This post has been deleted by its author.')}"
+        f"{_said(2, 'Sid the Plumber', 'Tue 18:04', f'<q>{_THREAD}</q> Not so, I was there.')}</main>",
     ),
     "captcha": _bare(
         "Just a moment…",

@@ -32,6 +32,7 @@ from monitor.evidence.messages import (
     WORDS,
     Ask,
     Go,
+    Look,
     Looked,
     Missed,
     Ready,
@@ -76,6 +77,14 @@ _PAGE_MARKED = (
 _NOT_AGAIN = "Without pictures, since earlier tries of this page failed."
 _TRIES_WITH_PICTURES = 2
 _NOT_CHECKED = "Without pictures, since not all words of the page could be checked."
+_TITLE_ALONE = (
+    "Only the post's title was found on the page, not the beginning of its text: it may have been removed or "
+    "changed, or the page shows it in another way. The picture shows the page, not the post."
+)
+_MENTIONS_LOSS = (
+    "Near the post's words the page says that something is gone or not available. If that is the post, the "
+    "picture shows where its words were repeated, not the post."
+)
 _NO_END = "The beginning of the post's text was found on the page, but not its end as the source gave it."
 _NOT_APART = "The picture shows the whole page: the post's own part of it could not be told apart."
 _INLINE = (
@@ -354,7 +363,7 @@ def _sought(order: Order) -> tuple[str | Clue, ...]:
     """What the page is searched for: the beginning of the text, or of the title."""
     if order.sealed is not None:
         return order.sealed.clues
-    return tuple(words[:_WORDS] for words in (telling(order.text), order.title) if words.strip())
+    return tuple(telling(words)[:_WORDS] for words in walls.sought(order))
 
 
 def _with_answer(order: Order, outcome: Outcome) -> Outcome:
@@ -415,7 +424,7 @@ def _pictured(order: Order, seen: Seen, folder: Path, ready: Ready, at: datetime
     )
     return Outcome(
         kind=kind,
-        progress=Progress.LIMITED if _is_missed(order, seen) or seen.look.covered else Progress.COMPLETE,
+        progress=Progress.LIMITED if _is_doubtful(order, seen.look) else Progress.COMPLETE,
         captured_at=at,
         limits=(*_shortcomings(order, seen), *seen.limits, *ready.limits),
         papers=papers,
@@ -428,10 +437,11 @@ def _shortcomings(order: Order, seen: Seen) -> tuple[str, ...]:
     """What a person must know before they rely on the picture."""
     look = seen.look
     told = {
-        _NOT_FOUND: _is_missed(order, seen),
-        "Only the post's title was found on the page, not the beginning of its text.": look.words > 0,
+        _NOT_FOUND: _is_missed(order, look),
+        _TITLE_ALONE: look.words > 0,
+        _MENTIONS_LOSS: walls.mentions_loss(order, look),
         _NO_END: not walls.shows_the_end(order, look),
-        _NOT_APART: look.words >= 0 and not look.element,
+        _NOT_APART: look.words == 0 and not look.element,
         f"The picture ends after {seen.cut_at} pixels: the rest was too tall.": seen.cut_at is not None,
         "Something on the page covers part of the post, perhaps a question about cookies.": look.covered,
         _INLINE.format(seen.inline_media): seen.inline_media > 0,
@@ -439,9 +449,14 @@ def _shortcomings(order: Order, seen: Seen) -> tuple[str, ...]:
     return tuple(sentence for sentence, holds in told.items() if holds)
 
 
-def _is_missed(order: Order, seen: Seen) -> bool:
+def _is_doubtful(order: Order, look: Look) -> bool:
+    """Whether the picture may show something else than the post, or not all of it."""
+    return _is_missed(order, look) or look.words > 0 or look.covered or walls.mentions_loss(order, look)
+
+
+def _is_missed(order: Order, look: Look) -> bool:
     """Whether there were words to be found on the page, and they were not."""
-    return bool(_sought(order)) and seen.look.words < 0
+    return bool(_sought(order)) and look.words < 0
 
 
 def _content(path: Path, most: int = _MOST_BYTES) -> bytes:

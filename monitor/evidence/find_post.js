@@ -164,7 +164,9 @@
   const inner = element ? smallest(element) : null;
   const over = element ? covered(element) : false;
   const unseen = inner ? hidden(inner) : false;
-  if (element) box = element.getBoundingClientRect();
+  // A title alone is not the post: what hides or covers it is told, but the picture is of the page.
+  if (words > 0) element = null;
+  box = element ? element.getBoundingClientRect() : null;
   const root = document.documentElement;
   return {
     words,

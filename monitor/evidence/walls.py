@@ -2,15 +2,18 @@
 
 A wall is a page that asks, refuses or apologises instead of showing the post. Where all the post's words
 can be seen, a question beside them is no wall; where only their beginning can, and a login is asked for
-right there, it is one: a teaser is not the post.
+right there, it is one: a teaser is not the post. A title is not the post either: sites keep it when the
+post is gone.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from monitor.captures import Order
+from monitor.clues import telling
 from monitor.evidence.messages import Look
 
 
@@ -44,9 +47,9 @@ class _Sign:
         """Whether the page says so."""
         little = f"{look.title}\n{look.text}" if len(look.text) < _SHORT else ""
         lines = (look.title, *look.front.splitlines(), *look.text[:_BEGINNING].splitlines())
-        short = (line.strip() for line in lines if len(line) < _LINE)
         return (
-            any(map(self.plainly.match, short)) or self.perhaps.search(f"{look.front}\n{little}") is not None
+            any(map(self.plainly.match, _short(lines)))
+            or self.perhaps.search(f"{look.front}\n{little}") is not None
         )
 
 
@@ -55,6 +58,7 @@ _SHORT = 2000
 _BEGINNING = 1500
 _LINE = 200
 _KEY = 60
+_OWN = 16
 _END = 40
 _NEXT = 600
 _WHOLE_TEXT = 100_000
@@ -135,16 +139,28 @@ _AGE = _Sign(
     perhaps=_any(r"age (?:check|verification|assurance|restricted)|are you (?:over|at least) 1[368]"),
     where=_at("/age-?(?:check|gate|verif[a-z]*)"),
 )
+_LOST = (
+    rf"{_THING} (?:{_IS_NOT} (?:available|found|exist)|(?:doesn't|does not) exist"
+    rf"|{_WAS} (?:been )?(?:unavailable|deleted|removed|taken down|withdrawn|suspended|gone))\b"
+)
+_SORRY = r"(?:(?:sorry|oops|hmm|uh.oh)\W+)?"
+_GONE_LINES = (
+    rf"{_SORRY}(?:this|that|your|(?:the )?requested) {_LOST}",
+    rf"{_THING} (?:not (?:found|available)|unavailable|deleted|removed|suspended)\W*$",
+    rf"{_THING} (?:suspended|unavailable)\W",
+    rf"{_SORRY}we (?:could not|couldn't|can't) (?:seem to )?find "
+    rf"(?:what you|(?:that|the|this|your) (?:{_THING}|address|url|file|site)\b)",
+    r"error 404\b|404\W+(?:error|page|file|not)\b",
+)
+_STRUCK = r"[\[(]?(?:deleted|removed)(?: by (?:the )?(?:user|author|moderators?))?[\])]?\W*$"
 _GONE = _Sign(
     Wall("the site says that the post is not available"),
     plainly=_any(
-        rf"(?:(?:sorry|oops|hmm|uh.oh)\W+)?(?:(?:this|the|that|your|requested) ){{1,2}}{_THING} "
-        rf"(?:{_IS_NOT} (?:available|found|exist)|(?:doesn't|does not) exist"
-        rf"|{_WAS} (?:been )?(?:unavailable|deleted|removed|taken down|withdrawn|suspended|gone))\b",
-        rf"{_THING} (?:not (?:found|available)|unavailable|deleted|removed|suspended)\W*$",
-        rf"{_THING} (?:suspended|unavailable)\W",
-        r"(?:(?:sorry|oops)\W+)?we (?:could not|couldn't|can't) (?:seem to )?find (?:that|the|this|what)\b",
-        r"(?:error )?404\b|[\[(]?(?:deleted|removed)(?: by (?:the )?(?:user|author|moderators?))?[\])]?\W*$",
+        rf"{_SORRY}(?:(?:this|the|that|your|requested) ){{1,2}}{_LOST}",
+        *_GONE_LINES,
+        rf"{_SORRY}we (?:could not|couldn't|can't) (?:seem to )?find (?:that|the|this|what)\b",
+        r"(?:error )?404\b",
+        _STRUCK,
     ),
     perhaps=_any(
         rf"{_THING} (?:isn't|is not|is no longer|no longer) available",
@@ -191,6 +207,13 @@ _COOKIES_OVER = _any(r"cookies|consent|privacy|accept all|manage (?:options|pref
 # The first that fits names the wall: a filter's page may offer a login, a login page speaks of cookies.
 _SIGNS = (_FILTER, _ROBOTS, _BUSY, _AGE, _GONE, _LOGIN, _COOKIES)
 _IN_THE_WAY = Wall("something on the page hides the post")
+_FRONT_PAGE = Wall("the site led on to its front page instead of the post, which may have gone")
+# Newspapers and neighbours talk of "the post" that was removed; of "this post" speaks who hosts it.
+_SAYS_GONE = _any(*_GONE_LINES)
+_SAYS_GONE_UNDER_A_TITLE = _any(*_GONE_LINES, _STRUCK)
+_COMMENTS = re.compile(
+    r"^[^\w\n]*(?:[\d.,]+k? )?(?:comments?|repl(?:y|ies)|answers)\b|^sort(?:ed)? by", re.MULTILINE
+)
 
 
 def wall(order: Order, got: str, status: int, look: Look) -> Wall | None:
@@ -202,11 +225,21 @@ def wall(order: Order, got: str, status: int, look: Look) -> Wall | None:
         return _refused(status, look)
     if led := next((sign for sign in _SIGNS if sign.led_to(order.url, got)), None):
         return led.wall
-    if look.words >= 0 and not look.hidden:
-        return _LOGIN.wall if _is_teaser(order, look) else None
+    if look.words != 0 and (sought(order) or order.sealed) and _is_led_home(order.url, got):
+        return _FRONT_PAGE
     if look.hidden:
         return _named(look) or (_COOKIES.wall if _COOKIES_OVER.search(look.front) else _IN_THE_WAY)
-    return _named(look)
+    return _named(look) if look.words < 0 else _beside(order, look)
+
+
+def sought(order: Order) -> list[str]:
+    """The words that a page is searched for, as far as they can be read; Look.words counts these."""
+    return [words for words in (order.text, order.title) if _squeezed(telling(words))]
+
+
+def mentions_loss(order: Order, look: Look) -> bool:
+    """Whether the page says near the post's words that something is gone: they may stand in a quotation."""
+    return look.words == 0 and _is_said_near(_SAYS_GONE, order, look)
 
 
 def shows_the_end(order: Order, look: Look) -> bool:
@@ -215,6 +248,59 @@ def shows_the_end(order: Order, look: Look) -> bool:
         return look.words != 0
     end = _squeezed(order.text)[-_END:]
     return look.words != 0 or len(look.text) >= _WHOLE_TEXT or end in _squeezed(look.text)
+
+
+def _beside(order: Order, look: Look) -> Wall | None:
+    """What the page says beside the words that it shows; None where these may be the post."""
+    if _is_teaser(order, look):
+        return _LOGIN.wall
+    lost = look.words > 0 and _is_said_near(_SAYS_GONE_UNDER_A_TITLE, order, look)
+    return _GONE.wall if lost else None
+
+
+def _is_said_near(what: re.Pattern[str], order: Order, look: Look) -> bool:
+    """Whether the page says so near the words that were found; what the post itself says does not count."""
+    posts = [post for words in sought(order) if len(post := _squeezed(words)) >= _OWN]
+    return any(what.match(line) and not _is_own(line, posts) for line in _near(order, look))
+
+
+def _near(order: Order, look: Look) -> Iterator[str]:
+    """The page's title, what lies over it, and the short lines round the words that were found.
+
+    What follows counts up to where comments begin. Of sealed words nobody can say where they stand: the
+    page's beginning counts then.
+    """
+    words, flat = sought(order), _flat(look.text)
+    before, after, own = "", flat[:_BEGINNING], 0
+    if words and (found := _found(words[look.words], flat)):
+        start = flat.rfind("\n", 0, max(found.start() - _NEXT, 0)) + 1
+        end = flat.find("\n", found.end() + len(words[look.words]) + _NEXT)
+        before, after = flat[start : found.start()], flat[found.start() : end if end >= 0 else None]
+        own = found.end() - found.start()
+    heading = _COMMENTS.search(after, own)
+    after = after[: heading.start() if heading else None]
+    lines = (look.title, *look.front.splitlines(), *before.splitlines(), *after.splitlines())
+    return _short(lines)
+
+
+def _is_own(line: str, posts: list[str]) -> bool:
+    """Whether the line is the post's, or begins with its title; a word or two say nothing."""
+    letters = _squeezed(line)
+    return len(letters) >= _OWN and any(letters in post or letters.startswith(post[:_KEY]) for post in posts)
+
+
+def _short(lines: Iterable[str]) -> Iterator[str]:
+    return (line.strip() for line in lines if len(line) < _LINE)
+
+
+def _is_led_home(asked: str, got: str) -> bool:
+    """Whether a site's own front page answered for a page of its depths."""
+    before, after = urlsplit(asked), urlsplit(got)
+    hosts = {(parts.hostname or "").removeprefix("www.") for parts in (before, after)}
+    deep = before.path.strip("/") or before.query
+    # Some sites keep the place behind the #; browsers take the old one along.
+    home = not after.path.strip("/") and not after.query and after.fragment in ("", before.fragment)
+    return bool(deep) and home and len(hosts) == 1
 
 
 def _named(look: Look) -> Wall | None:
@@ -254,7 +340,7 @@ def _is_teaser(order: Order, look: Look) -> bool:
         return False
     if look.password_asked and len(look.text) < _SHORT:
         return True
-    words = [words for words in (order.text, order.title) if words.strip()]
+    words = sought(order)
     text = _after(words[look.words], look.text) if words else look.text[:_SHORT]
     after = f"{text}\n{look.front}"
     demands = any(map(_LOGIN.plainly.match, (line.strip() for line in after.splitlines())))
@@ -263,14 +349,22 @@ def _is_teaser(order: Order, look: Look) -> bool:
 
 def _after(words: str, text: str) -> str:
     """What follows on the page where these words begin."""
-    letters = r"[\W_]*".join(map(re.escape, _squeezed(words)[:_KEY]))
-    found = re.search(letters, unicodedata.normalize("NFKC", text).lower())
+    found = _found(words, _flat(text))
     return found.string[found.end() :][:_NEXT] if found else ""
+
+
+def _found(words: str, flat: str) -> re.Match[str] | None:
+    """Where these words begin on the page, or the part of them by which it was searched."""
+    return re.search(r"[\W_]*".join(map(re.escape, _squeezed(telling(words))[:_KEY])), flat)
 
 
 def _squeezed(text: str) -> str:
     """The letters and digits alone, as the search on the page compares them."""
-    return "".join(letter for letter in unicodedata.normalize("NFKC", text).lower() if letter.isalnum())
+    return "".join(letter for letter in _flat(text) if letter.isalnum())
+
+
+def _flat(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 def _is_at(where: re.Pattern[str], url: str) -> bool:

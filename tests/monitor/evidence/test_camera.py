@@ -127,15 +127,37 @@ def test_where_the_posts_part_cannot_be_told_apart_the_page_is_pictured_and_says
     assert "could not be told apart" in capture.limits[0]
 
 
-def test_an_article_of_which_only_the_title_is_there_says_so(scene: Scene) -> None:
+def test_a_page_of_which_only_the_title_is_the_posts_is_kept_as_a_page_beside_the_data(scene: Scene) -> None:
     scene.site.pages["/t"] = (
         "<article><h1>Gate left open at village school</h1><p>Our reporter writes.</p></article>"
+        "<p>Next: the bins.</p><div style='height:900px'></div>"
     )
 
-    capture = scene.take("/t", title="Gate left open at village school")
+    capture = scene.take("/t#c7", title="Gate left open at village school", answer='{"id": 7}')
 
-    assert capture.kind is Kind.ELEMENT_SCREENSHOT
-    assert capture.limits == ("Only the post's title was found on the page, not the beginning of its text.",)
+    assert (capture.kind, capture.progress) == (Kind.PAGE_SCREENSHOT, Progress.LIMITED)
+    assert len(capture.limits) == 1
+    assert "Only the post's title was found" in capture.limits[0]
+    assert "The picture shows the page, not the post." in capture.limits[0]
+    assert scene.height(capture) > 900
+    assert scene.read(capture, "answer.json") == {"id": 7}
+    assert scene.read(capture, "post.json")["text"] == scene.text
+
+
+def test_a_post_that_is_only_a_title_is_pictured_by_it(scene: Scene) -> None:
+    title = "Gate left open at village school"
+    scene.site.pages["/t"] = (
+        f"<article><h1>{title}</h1><a href=/gate>paper</a></article><h2>1 comment</h2><p>[deleted]</p>"
+    )
+
+    for text in ("", " 🎒 "):
+        capture = scene.take("/t", title=title, text=text)
+
+        assert (capture.kind, capture.progress, capture.limits) == (
+            Kind.ELEMENT_SCREENSHOT,
+            Progress.COMPLETE,
+            (),
+        )
 
 
 def test_an_article_is_pictured_with_its_headline(scene: Scene) -> None:
@@ -479,6 +501,58 @@ def test_a_login_wall_is_named_and_not_pictured(scene: Scene) -> None:
     assert capture.kind is Kind.RENDERED_CARD
     assert capture.limits == ("The page asks for a login.", BY_HAND, DRAWN)
     assert _names(scene, capture) == {"headers.json", "post.json", *_CARD}
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        pytest.param(page, said, id=name)
+        for name, page, said in (
+            ("brackets", "<article><h1>{}</h1><div>[removed]</div></article>", "not available"),
+            (
+                "slug",
+                "<h1>Page not found</h1><p>Sorry, we could not find the page “{}”.</p>",
+                "not available",
+            ),
+            (
+                "search",
+                "<h1>Oops! That page can't be found.</h1><p>Search results for: {}</p><p>Nothing found.</p>",
+                "not available",
+            ),
+            (
+                "few people",
+                "<h2>{}</h2><p>This content isn't available right now. Few may see it.</p>",
+                "not available",
+            ),
+            ("front page", None, "front page"),
+        )
+    ],
+)
+def test_a_page_that_kept_the_title_of_a_post_that_is_gone_is_named_and_not_pictured(
+    scene: Scene, page: str | None, said: str
+) -> None:
+    title = "Gate left open at village school"
+    scene.site.pages["/"] = f"<article><a href=/t>{title}</a> 17 replies</article><article>Cats</article>"
+    scene.site.pages["/t"] = page.format(title) if page else lambda visitor: visitor.lead_to("/")
+
+    capture = scene.take("/t", title=title, answer='{"id": 7}')
+
+    assert (capture.kind, capture.progress) == (Kind.RENDERED_CARD, Progress.LIMITED)
+    assert said in capture.limits[0]
+    assert _names(scene, capture) == {"headers.json", "post.json", "answer.json", *_CARD}
+
+
+def test_the_posts_words_beside_a_notice_that_it_is_gone_are_doubted(scene: Scene) -> None:
+    scene.site.pages["/t"] = f"<h1>This post has been removed</h1><p>You were looking for: {scene.text}</p>"
+    scene.site.pages["/talk"] = _thread(scene.text).replace(
+        "Lovely weather on the green today, was it not?", "My post was deleted by the school!"
+    )
+
+    doubted, sure = scene.take("/t"), scene.take("/talk")
+
+    assert doubted.progress is Progress.LIMITED
+    assert "where its words were repeated, not the post" in doubted.limits[0]
+    assert (sure.kind, sure.progress, sure.limits) == (Kind.ELEMENT_SCREENSHOT, Progress.COMPLETE, ())
 
 
 def test_a_page_without_the_posts_words_is_kept_as_a_page_and_says_so(scene: Scene) -> None:

@@ -1,14 +1,14 @@
 """What stands in a post's place is told from the post, and from pages that only mention such things."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from scenes import make_order
 
 from monitor.captures import Order, Sealed
 from monitor.evidence.messages import Look
-from monitor.evidence.walls import Wall, shows_the_end, wall
+from monitor.evidence.walls import Wall, mentions_loss, shows_the_end, wall
 
 ASKED = "https://forum.example/t/7#c3"
 POST = (
@@ -148,6 +148,63 @@ TEASERS = [
     _Page("Coats again\nSubscribe to continue reading", words=1),
 ]
 
+TITLE = "Sent home without their coats at Harrowby Green"
+
+# Only the title is there: the site keeps it, or repeats it, where the post has gone.
+TITLES_OF_WHAT_IS_GONE = {
+    "deleted by its author": _Page(
+        f"{TITLE}\nSorry, this post was deleted by the person who originally posted it.\n2 comments\nWow"
+    ),
+    "removed in brackets": _Page(f"r/harrowby\n{TITLE}\n[removed]\nShare"),
+    "not found and looked for": _Page(
+        f"Page not found\nSorry, we could not find the page “{TITLE}”. It may have been deleted."
+    ),
+    "named in the line that says so": _Page(f"Sorry, we couldn’t find the thread “{TITLE}”."),
+    "not found and searched": _Page(
+        f"Oops! That page can't be found.\nSearch results for: {TITLE}\nNothing found."
+    ),
+    "not available right now": _Page(f"{TITLE}\nThis content isn't available right now\n{_NEWS}"),
+    "said by the page's own title": _Page(f"{TITLE}\nYou may like\n{_NEWS}", title="404 – page not found"),
+    "said over the page": _Page(f"{TITLE}\n{_NEWS}", front="This video is unavailable\nGo back"),
+    "gone, though others may comment": _Page(
+        f"{TITLE}\nThis thread has been removed by the moderators.\n12 replies\nLog in to reply"
+    ),
+    "titled as if it spoke of comments": _Page("Comments on the coats of Harrowby Green\n[removed]"),
+}
+TITLES_OF_WHAT_IS_THERE = {
+    "its text is another": _Page(f"{TITLE}\n{_NEWS}"),
+    "a newspaper on a deleted post": _Page(
+        f"{TITLE}\nThe post was deleted after parents complained.\nThe page is no longer available.\n{_NEWS}"
+    ),
+    "a neighbour's post": _Page(f"{TITLE}\nMy post was deleted by the school!\n{_NEWS}"),
+    "a paragraph": _Page(f"{TITLE}\nThis post was removed in June, it said. {_NEWS.replace(chr(10), ' ')}"),
+    "comments below": _Page(
+        f"{TITLE}\nWell said.\n3 comments\n[deleted]\n[removed]\nThis comment was deleted by a moderator"
+    ),
+    "far below": _Page(f"{TITLE}\n{_NEWS}\n[deleted]\nThis post has been removed"),
+    "words that cannot be found": _Page(f"{TITLE}\nWe couldn't find the words.\n404 views\n{_NEWS}"),
+}
+TITLES_THAT_SAY_SO = [
+    "This post was deleted by the school, so here it is again",
+    "This page is no longer available to parents",
+    "We couldn't find the site of the new school",
+]
+
+# The text is there, and so is a line that something is gone.
+QUOTED = {
+    "a reply to what is gone": f"angry_mum\nThis post has been deleted by its author.\nSid\n{POST}\nNot so.",
+    "looked for": f"This post has been removed\nYou were looking for: {POST}",
+    "said below": f"{POST}\nThis content is no longer available.",
+    "said before the title": f"Thread not found\n{TITLE}\n{POST}",
+}
+NOT_QUOTED = {
+    "nothing said": f"Garden Gnome\n{POST}\nLog in to reply",
+    "a neighbour's post": f"My post was deleted by the school!\n{POST}\nThe post was deleted, I saw it.",
+    "neighbours who left": f"[deleted]\nIt rained.\n{POST}\n[removed]\n404 views",
+    "comments below": f"{POST}\n3 comments\nThis comment was deleted by a moderator",
+    "far above": f"This post has been removed\n{_NEWS}\n{POST}",
+}
+
 NO_WALLS = [
     # The words are there: what stands beside them is no wall.
     _Page(f"{POST}\nLog in to reply. Accept all cookies. A comment has been removed.", words=0),
@@ -197,6 +254,104 @@ def test_a_page_that_only_mentions_such_things_is_no_wall(page: _Page) -> None:
     assert _wall(page, _order(title="Coats again")) is None
 
 
+@pytest.mark.parametrize("page", TITLES_OF_WHAT_IS_GONE.values(), ids=TITLES_OF_WHAT_IS_GONE.keys())
+def test_a_page_that_keeps_the_title_and_says_that_the_post_is_gone_is_a_wall(page: _Page) -> None:
+    titles = (TITLE, "Comments on the coats of Harrowby Green")
+    found = [_wall(replace(page, words=1), _order(title=title)) for title in titles if title in page.text]
+
+    assert [GONE in one.reason for one in found if one] == [True]
+
+
+@pytest.mark.parametrize("page", TITLES_OF_WHAT_IS_THERE.values(), ids=TITLES_OF_WHAT_IS_THERE.keys())
+def test_a_page_that_shows_the_title_and_only_mentions_such_things_is_no_wall(page: _Page) -> None:
+    assert _wall(replace(page, words=1), _order(title=TITLE)) is None
+
+
+@pytest.mark.parametrize("title", TITLES_THAT_SAY_SO)
+def test_a_title_that_speaks_of_deletion_is_no_wall(title: str) -> None:
+    page = _Page(f"{title}\nBy our reporter\n{_NEWS}", title=f"{title} : Harrowby Talk", words=1)
+
+    assert _wall(page, _order(title=title)) is None
+
+
+def test_a_post_that_has_only_a_title_is_found_by_it() -> None:
+    page = _Page(f"{TITLE}\nmore at paper.example\n[deleted]\nThis post was deleted, did you see?", words=0)
+
+    assert _wall(page, _order(text="", title=TITLE)) is None
+    assert _wall(page, _order(text=" … 🎒\n", title=TITLE)) is None
+
+
+def test_below_a_title_that_is_sealed_the_beginning_of_the_page_counts() -> None:
+    sealed = Sealed(title="age", text="age", author=None, clues=())
+    order = make_order(url=ASKED, text="", sealed=sealed)
+
+    assert _wall(_Page(f"{TITLE}\n[removed]\n{_NEWS}", words=1), order) == _wall(_Page("Page not found"))
+    assert _wall(_Page(f"{TITLE}\n{_NEWS}\n[removed]", words=1), order) is None
+
+
+@pytest.mark.parametrize("text", QUOTED.values(), ids=QUOTED.keys())
+def test_words_that_may_only_be_a_quotation_of_what_is_gone_are_told(text: str) -> None:
+    page = _Page(text, words=0)
+
+    assert mentions_loss(_order(title=TITLE), page.look())
+    assert _wall(page, _order(title=TITLE)) is None
+
+
+@pytest.mark.parametrize("text", NOT_QUOTED.values(), ids=NOT_QUOTED.keys())
+def test_words_beside_which_nothing_says_that_they_are_gone_are_not_doubted(text: str) -> None:
+    assert not mentions_loss(_order(), _Page(text, words=0).look())
+
+
+def test_what_the_post_itself_says_of_deletion_casts_no_doubt_on_it() -> None:
+    said = f"This post was deleted by the school!\nThis content is not available to them.\n{POST}"
+    page = _Page(f"Garden Gnome\n{said}\nReply", title="This post was deleted by the school!", words=0)
+
+    assert not mentions_loss(_order(said), page.look())
+    assert mentions_loss(_order(), page.look())
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ("https://forum.example/t/7", "https://forum.example/"),
+        ("https://forum.example/t/7#c3", "https://www.forum.example/#c3"),
+        ("https://forum.example/?p=7", "https://forum.example"),
+    ],
+)
+@pytest.mark.parametrize("words", [-1, 1])
+def test_a_front_page_that_answers_for_the_post_is_a_wall(asked: str, got: str, words: int) -> None:
+    page = _Page(f"Latest\n{TITLE}\n17 replies", got=got, words=words)
+
+    found = _wall(page, _order(title=TITLE, url=asked))
+
+    assert found is not None
+    assert "front page" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ("https://forum.example/", "https://forum.example/"),
+        ("https://forum.example", "https://www.forum.example/"),
+        ("https://forum.example/t/7", "https://forum.example/thread/7"),
+        ("https://forum.example/t/7", "https://forum.example/?p=7"),
+        ("https://forum.example/t/7", "https://forum.example/#/t/7"),
+        ("https://short.example/x7", "https://forum.example/"),
+    ],
+)
+def test_no_other_address_is_a_front_page_that_answers_for_the_post(asked: str, got: str) -> None:
+    page = _Page(f"Latest\n{TITLE}\n17 replies", got=got, words=1)
+
+    assert _wall(page, _order(title=TITLE, url=asked)) is None
+
+
+def test_a_front_page_that_shows_the_post_or_that_a_person_asked_for_is_no_wall() -> None:
+    asked, home = "https://forum.example/index.html", "https://forum.example/"
+
+    assert _wall(_Page(POST, got=home, words=0), _order(url=asked)) is None
+    assert _wall(_Page("Latest", got=home), _order("", url=asked)) is None
+
+
 @pytest.mark.parametrize("apostrophe", ["'", "’", ""])
 def test_every_apostrophe_is_read(apostrophe: str) -> None:
     assert _wall(_Page(f"This content isn{apostrophe}t available")) is not None
@@ -233,14 +388,17 @@ def test_only_a_site_that_is_asked_too_often_or_fails_may_be_over_it_soon() -> N
     assert kinds == {BUSY}
 
 
-@pytest.mark.parametrize("words", [-1, 0])
+@pytest.mark.parametrize("words", [-1, 0, 1])
 @pytest.mark.parametrize("piece", ["log in or sign up ", "this the that post ", "\n", "you must be \n", "ﷺ"])
 def test_no_page_takes_long_to_tell_from_a_wall(piece: str, words: int) -> None:
     text = (piece * 100_000)[:100_000]
     began = time.process_time()
 
-    _wall(_Page(text, title=text[:500], front=text[:2000], words=words))
-    _wall(_Page(text[:1999], words=words))
+    page = _Page(text, title=text[:500], front=text[:2000], words=words)
+    for order in (_order(title="Coats again"), _order(text[:2_000], text[:500])):
+        _wall(page, order)
+        _wall(_Page(text[:1999], words=words), order)
+        mentions_loss(order, page.look())
 
     assert time.process_time() - began < 2
 
