@@ -137,10 +137,11 @@ class HackerNews(Connector):
             listed, is_last = _listed(page, number)
             fresh = {hit["objectID"]: hit for hit in listed if hit["objectID"] not in hits}
             hits |= fresh
+            if listed and not fresh:
+                # The same page again: what lies below it is still to be read.
+                break
             if is_last:
                 return _Window(tuple(hits.values()), None, now)
-            if not fresh:
-                break
         return _Window(tuple(hits.values()), min(hit["created_at_i"] for hit in hits.values()), now)
 
     def _address(self, words: str, low: int, high: int | None, page: int) -> str:

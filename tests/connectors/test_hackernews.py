@@ -177,6 +177,24 @@ def test_pages_that_repeat_end(site: Any, answer: Any, source: HackerNews, http:
     assert len(site.asked) == 5
 
 
+def test_a_page_that_repeats_once_is_no_end_although_its_number_says_so(
+    site: Any, answer: Any, source: HackerNews, http: httpx.Client
+) -> None:
+    site.answers[PATH] = answer(json.dumps({"hits": [hit(1)], "nbPages": 1}).encode())
+    cursor = source.fetch(http, None).cursor
+    newest = {"hits": [hit(number, START + number) for number in range(200, 100, -1)], "nbPages": 2}
+    older = {"hits": [hit(number, START + number) for number in range(101, 1, -1)], "nbPages": 1}
+    site.answers[PATH] = lambda _: answer(
+        json.dumps(older if "%3C%3D" in site.asked[-1][0] else newest).encode()
+    )
+
+    first = source.fetch(http, cursor)
+    second = source.fetch(http, first.cursor)
+
+    assert (first.state, first.complete) == (State.BEHIND, False)
+    assert {*ids(first), *ids(second)} >= {str(number) for number in range(2, 201)}
+
+
 def test_a_search_that_cannot_go_on_says_that_some_may_be_missing(
     site: Any, answer: Any, source: HackerNews, http: httpx.Client
 ) -> None:
