@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import rfc8785
+from pydantic import TypeAdapter, ValidationError
 
 NOTHING_BEFORE = "0" * 64
 
@@ -73,6 +74,41 @@ class Anchor:
     def sha256(self) -> str:
         """What is time-stamped: the SHA-256 of the statement, in hexadecimal."""
         return hashlib.sha256(self.statement).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A record as the words of an anchor name it."""
+
+    capture_id: str
+    index: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an anchor says, as far as it must be understood here."""
+
+    anchor: int
+    custody_entries: int
+    custody_head_sha256: str
+    made_at: datetime
+    previous_anchor_sha256: str
+    record_head_sha256: str
+    records: tuple[Named, ...]
+    records_total: int
+    school_id: str
+
+
+_WORDS = TypeAdapter(Words)
+
+
+def words_of(statement: bytes) -> Words | None:
+    """What an anchor says; None where that cannot be read, since it was changed."""
+    try:
+        return _WORDS.validate_json(statement, strict=True)
+    except ValidationError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,16 +57,18 @@ class Entry:
     sha256: str
 
 
-def entry_after(previous: Entry | None, event: Event) -> Entry:
-    """The event as the next entry of its school's log."""
-    number = 1 if previous is None else previous.number + 1
-    before = BEFORE_THE_FIRST if previous is None else previous.sha256
-    return Entry(number, event, before, hashlib.sha256(written(number, event, before)).hexdigest())
+def entry_after(entries: int, head_sha256: str, event: Event) -> Entry:
+    """The event as the next entry of a log that has so many, the newest of which has this hash."""
+    said = written(entries + 1, event, head_sha256)
+    return Entry(entries + 1, event, head_sha256, hashlib.sha256(said).hexdigest())
 
 
 def is_whole(entry: Entry) -> bool:
     """Whether the entry says what it was hashed as."""
-    said = written(entry.number, entry.event, entry.previous_sha256)
+    try:
+        said = written(entry.number, entry.event, entry.previous_sha256)
+    except rfc8785.CanonicalizationError:
+        return False
     return hashlib.sha256(said).hexdigest() == entry.sha256
 
 

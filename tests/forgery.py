@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from vaults import SCHOOL, Vault, stamp_of
 
 from monitor.anchors import NOTHING_BEFORE, Anchor
 from monitor.captures import FIRST, Capture
-from monitor.custody import Deed, Entry, Event, entry_after
+from monitor.custody import BEFORE_THE_FIRST, Deed, Entry, Event, entry_after
 from monitor.evidence import archive
 from monitor.store.database import Database
 from monitor.store.tables import anchors, captures, custody, stamps
 
 Change = Callable[[dict[str, Any]], None]
+NO_TIME = text("'the day before'")
+NO_JSON = text("'[\"x'")
+NO_LETTERS = text("CAST(x'ff41' AS TEXT)")
+"""What no program of ours would write into a cell, but a failing disk or a person at the database may."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +140,10 @@ class Forger:
 
     def rewrite_log(self, events: Sequence[Event]) -> None:
         """Write a custody log of these events, whole in itself."""
-        entry: Entry | None = None
-        rows = []
-        for event in events:
-            entry = entry_after(entry, event)
+        head, rows = BEFORE_THE_FIRST, []
+        for number, event in enumerate(events):
+            entry = entry_after(number, head, event)
+            head = entry.sha256
             rows.append(insert(custody).values(**_log_row(entry)))
         self.write(delete(custody), *rows)
 
@@ -344,6 +348,22 @@ def change_a_row(by: Forger) -> Set[str]:
         {"previous_sha256": "0" * 63 + "1"},
         {"folder": f"{SCHOOL}/2026/elsewhere"},
         {"folder": "../../../../etc"},
+        {"folder": ""},
+        {"folder": "\0"},
+        {"folder": "x" * 5_000},
+        {"kind": "page_screenshos"},
+        {"progress": "complet"},
+        {"files": [{"name": "x"}]},
+        {"files": [asdict(file) | {"name": "\0"} for file in capture.files]},
+        {"files": [asdict(file) | {"bytes": "many"} for file in capture.files]},
+        {"files": NO_JSON},
+        {"limits": 7},
+        {"limits": NO_JSON},
+        {"captured_at": NO_TIME},
+        {"record_sha256": NO_LETTERS},
+        {"chain_index": 2**60},
+        {"chain_index": text("'first'")},
+        {"chain_index": None},
     ]
     by.set_row(capture, **by.chance.choice(values))
     return {capture.id}
@@ -419,10 +439,21 @@ def _logged(by: Forger) -> int:
 def change_a_custody_line(by: Forger) -> Set[str]:
     """What one line says."""
     number = _logged(by) + 1
-    values = by.chance.choice(
-        [{"why": "nothing"}, {"by": "Somebody Else"}, {"object_sha256": "f" * 64}, {"alert": 9}]
-    )
-    by.write(update(custody).where(custody.c.number == number).values(**values))
+    values: list[dict[str, Any]] = [
+        {"why": "nothing"},
+        {"by": "Somebody Else"},
+        {"object_sha256": "f" * 64},
+        {"alert": 9},
+        {"alert": 2**60},
+        {"alert": text("'A-9'")},
+        {"deed": "viewee"},
+        {"at": NO_TIME},
+        {"why": NO_LETTERS},
+        {"by": text("x'00'")},
+        {"number": 2**60},
+        {"number": text("'first'")},
+    ]
+    by.write(update(custody).where(custody.c.number == number).values(**by.chance.choice(values)))
     return {f"custody entry {number}"}
 
 
@@ -482,6 +513,15 @@ def change_an_anchor(by: Forger) -> Set[str]:
     values: list[dict[str, Any]] = [
         {"statement": archive.canonical(told)},
         {"statement": b"{}"},
+        {"statement": b""},
+        {"statement": anchor.statement[:-1]},
+        {"statement": anchor.statement[1:]},
+        {"statement": text("'{}'")},
+        {"statement": archive.canonical(told | {"records_total": 10**15})},
+        {"made_at": NO_TIME},
+        {"public_key": text("'key'")},
+        {"number": 2**60},
+        {"number": text("'first'")},
         {"statement": anchor.statement + b" "},
         {"made_at": anchor.made_at - timedelta(days=1)},
         {"signature": by.chance.randbytes(64)},
@@ -527,12 +567,18 @@ def _sign_anew(by: Forger) -> None:
 
 
 def change_a_time_stamp(by: Forger) -> Set[str]:
-    """The token of one authority, taken from another anchor, emptied, or of one's own making."""
+    """The token of one authority, taken from another anchor, emptied, or of one's own making; or its row."""
     made = by.vault.store.anchors.stamps(SCHOOL)
     one = by.chance.choice(made)
     other = next(each for each in made if each.anchor != one.anchor and each.authority == one.authority)
-    token = by.chance.choice([other.token, b"", one.token[:-1], by.chance.randbytes(200)])
-    by.write(update(stamps).where(stamps.c.id == one.id).values(token=token))
+    values: list[dict[str, Any]] = [
+        *({"token": token} for token in (other.token, b"", one.token[:-1], by.chance.randbytes(200))),
+        {"token": text("'token'")},
+        {"state": "xx"},
+        {"stamped_at": NO_TIME},
+        {"certificates": NO_LETTERS},
+    ]
+    by.write(update(stamps).where(stamps.c.id == one.id).values(**by.chance.choice(values)))
     return {f"time-stamp of anchor {one.anchor}"}
 
 

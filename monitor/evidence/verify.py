@@ -18,9 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from pydantic import TypeAdapter, ValidationError
-
-from monitor.anchors import NOTHING_BEFORE, Anchor, Checked, Stamp, StampState
+from monitor.anchors import NOTHING_BEFORE, Anchor, Checked, Stamp, StampState, Words, words_of
 from monitor.captures import FIRST, Capture, File
 from monitor.custody import BEFORE_THE_FIRST, Deed, Entry, is_whole
 from monitor.evidence import archive
@@ -33,6 +31,11 @@ _MOST_UNPACKED = 1024 * 1024 * 1024
 _PIECE = 1024 * 1024
 THREADS = min(4, os.cpu_count() or 1)
 """That read files at once."""
+_TAG = 16
+_SEALED_AT_ONCE = 64 * 1024
+_SEALED_HEADER = range(266, 16_384)
+"""Bytes. A file of age is as long as what it holds, a nonce, a tag for each piece, and a header, which names
+two recipients at least and some bytes by chance."""
 _NOTED_BACK = timedelta(hours=1)
 """Two captures at once are booked in either order; further back, the clock was set or one had to wait."""
 _NOTED_AHEAD = timedelta(minutes=1)
@@ -86,38 +89,11 @@ class _Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """A record as the words of an anchor name it."""
-
-    capture_id: str
-    index: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """What an anchor says (monitor/anchors.py)."""
-
-    anchor: int
-    custody_entries: int
-    custody_head_sha256: str
-    made_at: datetime
-    previous_anchor_sha256: str
-    record_head_sha256: str
-    records: tuple[_Named, ...]
-    records_total: int
-    school_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Said:
     """An anchor with its words; None where these cannot be read."""
 
     anchor: Anchor
-    words: _Words | None
-
-
-_WORDS = TypeAdapter(_Words)
+    words: Words | None
 
 
 def verify(
@@ -135,12 +111,13 @@ def verify(
     own it holds. `keys` are the public keys that this machine signs with, where they are known: the newest
     anchor must be signed with one.
     """
-    kept = [one for one in held.captures if one.forgotten_at is None and one.folder]
+    # What has neither was never taken: its alert was forgotten before.
+    kept = [one for one in held.captures if one.forgotten_at is None and (one.folder or one.link)]
     chosen = [one for one in kept if only in (None, one.id)]
-    shut = set(_told(held.entries, Deed.QUARANTINED))
+    shut = _told(held.entries, Deed.QUARANTINED)
     with ThreadPoolExecutor(THREADS) as threads:
-        looked = list(threads.map(lambda capture: _look(root, capture, shut=capture.id in shut), chosen))
-    said = [_Said(anchor, _read(anchor)) for anchor in held.anchors]
+        looked = list(threads.map(lambda capture: _look(root, capture, shut.get(capture.id)), chosen))
+    said = [_Said(anchor, words_of(anchor.statement)) for anchor in held.anchors]
     last = max((one.words.records_total for one in said if one.words is not None), default=0)
     fresh = [one for one in held.captures if one.link is not None and one.link.index > last]
     checked = list(_checked(held, check_stamp))
@@ -156,6 +133,7 @@ def verify(
         unanchored=len(fresh),
         unanchored_since=min((one.captured_at for one in fresh), default=None),
         findings=_once(
+            *_unreadable(held),
             *(finding for one in looked for finding in one.findings),
             *_chain(held.captures),
             *_log(held.entries, held.school),
@@ -183,27 +161,48 @@ def _of(capture: Capture) -> str:
     return f"{place}capture {capture.id}{alert}"
 
 
+def _unreadable(held: Holdings) -> Iterator[Finding]:
+    for where, why in held.unreadable.items():
+        yield Finding(where, f"its row was changed and cannot be read ({why}): it counts as missing.")
+
+
 # Files
 
 
-def _look(root: Path, capture: Capture, *, shut: bool) -> _Looked:
+def _look(root: Path, capture: Capture, shut: Entry | None) -> _Looked:
     """Hash all files of a capture again, and hold its record against its row.
 
-    Those that are `shut` away in quarantine must be there, and are not read.
+    Those that were `shut` away in quarantine, as this entry says, must be there, and are not read.
     """
-    folder, where = root / capture.folder, _of(capture)
-    if root.resolve() not in folder.resolve().parents or not folder.is_dir() or folder.is_symlink():
-        return _Looked((Finding(where, f"its folder {capture.folder!r} is missing."),), 0, 0)
+    folder = root / capture.folder
+    try:
+        if root.resolve() not in folder.resolve().parents or not folder.is_dir() or folder.is_symlink():
+            wrong, read, size = [f"its folder {capture.folder!r} is missing."], 0, 0
+        else:
+            wrong, read, size = _read(root, folder, capture, shut)
+    except (OSError, ValueError) as error:
+        wrong, read, size = [f"its folder {capture.folder!r} cannot be read ({type(error).__name__})."], 0, 0
+    return _Looked(tuple(Finding(_of(capture), problem) for problem in wrong), read, size)
+
+
+def _read(root: Path, folder: Path, capture: Capture, shut: Entry | None) -> tuple[list[str], int, int]:
+    """What is wrong in a folder, and how many files and bytes were read."""
     wrong = list(_record(root, folder, capture))
-    read, size = 0, 0
+    there = {entry.name for entry in folder.iterdir()} - {archive.RECORD}
+    size = 0
     for file in capture.files:
-        problems, count = (_shut_file(root, capture, file), 0) if shut else _file(folder, file)
-        wrong += problems
-        read, size = read + 1, size + count
-    known = {_on_disk(file) for file in capture.files} | {archive.RECORD}
-    strangers = sorted(entry.name for entry in folder.iterdir() if entry.name not in known)
-    wrong += [f"{name!r} does not belong to it." for name in strangers]
-    return _Looked(tuple(Finding(where, problem) for problem in wrong), read + 1, size)
+        if shut is None:
+            problems, count = _file(folder, file)
+            wrong, size = wrong + problems, size + count
+        elif _on_disk(file) not in there:
+            wrong += _shut_file(root, capture, file)
+    if shut is not None:
+        told = f"custody entry {shut.number} says that its files were moved to quarantine"
+        wrong += [f"{name!r} still lies in its folder, although {told}." for name in sorted(there)]
+    else:
+        strangers = there - {_on_disk(file) for file in capture.files}
+        wrong += [f"{name!r} does not belong to it." for name in sorted(strangers)]
+    return wrong, len(capture.files) + 1, size
 
 
 def _record(root: Path, folder: Path, capture: Capture) -> Iterator[str]:
@@ -248,8 +247,8 @@ def _file(folder: Path, file: File) -> tuple[list[str], int]:
             size = opened.tell()
     except FileNotFoundError:
         return [f"{name} is missing."], 0
-    except OSError as error:
-        return [f"{name} cannot be read ({error.strerror or error})."], 0
+    except (OSError, ValueError) as error:
+        return [f"{name!r} cannot be read ({getattr(error, 'strerror', None) or error})."], 0
     if found != (file.sealed_sha256 or file.sha256) or not (file.sealed_sha256 or size == file.bytes):
         return [f"{name} was changed."], size
     return list(_archive(folder / name)) if name.endswith(".wacz") else [], size
@@ -260,9 +259,10 @@ def _shut_file(root: Path, capture: Capture, file: File) -> list[str]:
     name = _on_disk(file)
     try:
         size = (root.parent / "quarantine" / capture.id / name).lstat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return [f"{name} is missing, from quarantine too."]
-    changed = not file.sealed_sha256 and size != file.bytes
+    sealed = file.bytes + _TAG * (1 + max(1, -(-file.bytes // _SEALED_AT_ONCE)))
+    changed = size - sealed not in _SEALED_HEADER if file.sealed_sha256 else size != file.bytes
     return [f"{name} was changed: in quarantine it has another length."] if changed else []
 
 
@@ -395,13 +395,6 @@ def _deleted_on_hold(entries: Sequence[Entry]) -> Iterator[Finding]:
 # Anchors and their time-stamps
 
 
-def _read(anchor: Anchor) -> _Words | None:
-    try:
-        return _WORDS.validate_json(anchor.statement)
-    except ValidationError:
-        return None
-
-
 def _anchors(held: Holdings, said: Sequence[_Said], keys: Collection[bytes]) -> Iterator[Finding]:
     rows = {index: capture for index, _, capture in _chained(held.captures)}
     before: _Said | None = None
@@ -433,9 +426,7 @@ def _signed(before: _Said | None, anchor: Anchor) -> Iterator[str]:
     yield from (problem for problem in (wrong, handed) if problem is not None)
 
 
-def _says(
-    anchor: Anchor, words: _Words, school: str, before: _Said | None, *, follows: bool
-) -> Iterator[str]:
+def _says(anchor: Anchor, words: Words, school: str, before: _Said | None, *, follows: bool) -> Iterator[str]:
     """Whether its words fit itself, and the anchor before where that is there."""
     if (words.anchor, words.made_at, words.school_id) != (anchor.number, anchor.made_at, school):
         yield "its words are those of another anchor."
@@ -446,13 +437,16 @@ def _says(
         total, head = before.words.records_total, before.words.record_head_sha256
     if not follows or (before is not None and before.words is None):
         return
-    if [one.index for one in words.records] != list(range(total + 1, words.records_total + 1)):
+    # However many it claims: none of them need be there.
+    indexes = [one.index for one in words.records]
+    follow = list(range(total + 1, total + len(indexes) + 1))
+    if indexes != follow or words.records_total != total + len(indexes):
         yield "its records do not go on from the anchor before it."
     if words.record_head_sha256 != (words.records[-1].sha256 if words.records else head):
         yield "the head of its records is not the last of them."
 
 
-def _names(anchor: Anchor, words: _Words, rows: Mapping[int, Capture]) -> Iterator[Finding]:
+def _names(anchor: Anchor, words: Words, rows: Mapping[int, Capture]) -> Iterator[Finding]:
     """Whether the records that it names are there, and are those."""
     for one in words.records:
         row = rows.get(one.index)
@@ -465,7 +459,7 @@ def _names(anchor: Anchor, words: _Words, rows: Mapping[int, Capture]) -> Iterat
             yield Finding(_of(row), f"it was changed after {_named(anchor)}, which names another hash.")
 
 
-def _log_of(anchor: Anchor, words: _Words, entries: Sequence[Entry]) -> Iterator[Finding]:
+def _log_of(anchor: Anchor, words: Words, entries: Sequence[Entry]) -> Iterator[Finding]:
     """Whether the custody log still is what it was when the anchor was made."""
     by_number = {entry.number: entry for entry in entries}
     if not words.custody_entries:
@@ -528,10 +522,13 @@ def _times(held: Holdings, said: Sequence[_Said]) -> Iterator[Finding]:
                 yield Finding(_of(row), f"{what}: the clock was set back between.")
 
 
-def _shut(chosen: Sequence[Capture], shut: Collection[str]) -> Iterator[Finding]:
+def _shut(chosen: Sequence[Capture], shut: Mapping[str, Entry]) -> Iterator[Finding]:
+    """With who did it and when, so that somebody notices what nobody did."""
     for capture in chosen:
-        if capture.id in shut:
-            yield Finding(_of(capture), "its files lie in quarantine: moved, not lost, and not read again.")
+        if (entry := shut.get(capture.id)) is not None:
+            who = f"{entry.event.by} shut them away on {entry.event.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            what = f"its files lie in quarantine, moved and not read again: {who}"
+            yield Finding(_of(capture), f"{what} (custody entry {entry.number}).")
 
 
 def _by_kept_roots(checked: Sequence[tuple[Stamp, Checked]]) -> Iterator[Finding]:

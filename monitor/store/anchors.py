@@ -1,12 +1,27 @@
 """Anchors and their time-stamps: what pins each school's chain, and how far each authority has come."""
 
-import json
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from monitor.anchors import (
     LONGEST_WAIT,
@@ -18,13 +33,15 @@ from monitor.anchors import (
     StampState,
     Standing,
     Unstamped,
+    words_of,
 )
 from monitor.captures import Progress
-from monitor.custody import BEFORE_THE_FIRST, Deed, Event
+from monitor.custody import Deed, Event
 from monitor.store.captures import LONGEST_WAIT as LONGEST_CAPTURE_WAIT
 from monitor.store.claims import free, is_time, take_first
-from monitor.store.custody import add_entry, chain_of
+from monitor.store.custody import add_entry, chain_of, log_head
 from monitor.store.database import Database, take_turns
+from monitor.store.rows import BROKEN, HIGHEST, Unreadable, is_fault, read_each, readable
 from monitor.store.tables import anchors, captures, custody, keepable, stamps
 from monitor.store.upserts import insertion
 
@@ -32,6 +49,11 @@ LONGEST = 500
 """Characters that are kept of an error."""
 WAITING = stamps.c.state != StampState.OK.value
 """As ix_stamps_waiting has it: what failed is tried again too."""
+_STATES = {state.value: state for state in StampState}
+_ASKED = stamps.c.state.in_(list(_STATES))
+"""A state that is none was put there by somebody: nobody is asked, so that others need not wait behind it."""
+_STATEMENT = cast(anchors.c.statement, LargeBinary).label("statement")
+"""The words of an anchor; SQLite would give text for bytes where somebody put text."""
 
 
 class Anchors:
@@ -48,24 +70,27 @@ class Anchors:
             return sorted(connection.scalars(either))
 
     def standing(self, school: str) -> Standing:
-        """How a school's chain and custody log stand now, and what the last anchor left to be pinned."""
+        """How a school's chain and custody log stand now, and what the last anchor left to be pinned.
+
+        What an anchor pinned whose words were changed since, so that they cannot be read, is pinned again.
+        """
         with self._database.reading() as connection:
             last = _last_anchor(connection, school)
-            told = json.loads(last.statement) if last else {"records_total": 0}
-            fresh = _fresh(connection, school, told["records_total"])
             records, head = _head(connection, school)
-            entries, log = _log_head(connection, school)
+            pinned = min(_pinned(connection, school), records)
+            fresh = _fresh(connection, school, pinned)
+            entries, log = log_head(connection, school)
             return Standing(
                 school=school,
                 number=last.number + 1 if last else 1,
-                previous_sha256=last.sha256 if last else NOTHING_BEFORE,
+                previous_sha256=sha256(last.statement).hexdigest() if last else NOTHING_BEFORE,
                 fresh=[Recorded(index=row.chain_index, capture=row.id, sha256=row.sha256) for row in fresh],
                 records=records,
                 head_sha256=head,
                 entries=entries,
                 log_sha256=log,
-                fresh_since=min((row.captured_at for row in fresh), default=None),
-                anchored_at=last.made_at if last else None,
+                fresh_since=_moment(connection, _since(school, pinned)),
+                anchored_at=_moment(connection, _newest(school, anchors.c.made_at)),
                 public_key=last.public_key if last else b"",
             )
 
@@ -99,10 +124,10 @@ class Anchors:
         return True
 
     def of_school(self, school: str) -> list[Anchor]:
-        """A school's anchors, in order."""
+        """A school's anchors, in order. Raises Unreadable, for one whose words cannot be read too."""
         chosen = select(anchors).where(anchors.c.school_id == school).order_by(anchors.c.number)
         with self._database.reading() as connection:
-            return [read_anchor(row) for row in connection.execute(chosen)]
+            return read_each(connection.execute(chosen), _read_with_words, f"an anchor of {school}")
 
     def stamps(self, school: str) -> list[Stamp]:
         """The time-stamps of a school's anchors, in the order of these."""
@@ -112,7 +137,7 @@ class Anchors:
             .order_by(anchors.c.number, stamps.c.authority)
         )
         with self._database.reading() as connection:
-            return [read_stamp(row) for row in connection.execute(chosen)]
+            return read_each(connection.execute(chosen), read_stamp, f"a time-stamp of {school}")
 
     def claim_stamp(
         self, worker: str, at: datetime, until: datetime, authorities: Collection[str]
@@ -125,7 +150,7 @@ class Anchors:
         first = (
             select(stamps.c.id)
             .join(anchors, anchors.c.id == stamps.c.anchor)
-            .where(WAITING, stamps.c.authority.in_(authorities), is_time(stamps, at, LONGEST_WAIT))
+            .where(WAITING, _ASKED, stamps.c.authority.in_(authorities), is_time(stamps, at, LONGEST_WAIT))
             .order_by(anchors.c.made_at.desc(), stamps.c.id)
         )
         with self._database.writing() as connection:
@@ -134,7 +159,7 @@ class Anchors:
                 return None
             row = connection.execute(with_their_anchors().where(stamps.c.id == found)).one()
             anchor = connection.execute(select(anchors).where(anchors.c.id == row.anchor_id)).one()
-            return read_stamp(row, attempts=row.attempts - 1), read_anchor(anchor)
+            return replace(read_stamp(row), attempts=row.attempts - 1), read_anchor(anchor)
 
     def stamped(self, stamp: Stamp, at: datetime) -> None:
         """It was stamped as this one says.
@@ -186,7 +211,8 @@ class Anchors:
     def pinned(self, school: str, authorities: Collection[str]) -> Pinned:
         """How much evidence of a school there is, and how much of it is pinned.
 
-        Only what these authorities owe counts as waiting: the others are not asked any more.
+        Only what these authorities owe counts as waiting: the others are not asked any more. A time-stamp
+        whose state was changed to none that there is counts as failed.
         """
         standing = self.standing(school)
         counted = (
@@ -195,7 +221,9 @@ class Anchors:
             .group_by(stamps.c.state)
         )
         with self._database.reading() as connection:
-            counts = {StampState(state): many for state, many in connection.execute(counted)}
+            counts = Counter[StampState]()
+            for state, many in connection.execute(counted):
+                counts[_STATES.get(state, StampState.FAILED)] += many
         return Pinned(
             school=school,
             records=standing.records,
@@ -236,48 +264,64 @@ class Anchors:
             ]
 
 
-def _last_anchor(connection: Connection, school: str) -> Anchor | None:
-    newest = select(anchors).where(anchors.c.school_id == school).order_by(anchors.c.number.desc()).limit(1)
-    row = connection.execute(newest).one_or_none()
-    return None if row is None else read_anchor(row)
+def _newest(school: str, *columns: Any) -> Select[Any]:
+    """Anchors from the newest on, whatever somebody may have put into their rows."""
+    numbered = and_(anchors.c.school_id == school, anchors.c.number <= HIGHEST)
+    return select(*columns).where(numbered).order_by(anchors.c.number.desc()).limit(1)
+
+
+def _last_anchor(connection: Connection, school: str) -> Any:
+    """The newest anchor, without the time, which may be none after somebody changed it."""
+    key = cast(anchors.c.public_key, LargeBinary).label("public_key")
+    return connection.execute(_newest(school, anchors.c.number, _STATEMENT, key)).one_or_none()
+
+
+def _pinned(connection: Connection, school: str) -> int:
+    """How many records are pinned, as the newest anchor says whose words can be read."""
+    newest, place = _newest(school, _STATEMENT), 0
+    while (statement := connection.scalar(newest.offset(place))) is not None:
+        if (words := words_of(statement)) is not None:
+            return words.records_total
+        place += 1
+    return 0
+
+
+def _moment(connection: Connection, chosen: Select[Any]) -> datetime | None:
+    """The time that is asked for; None where there is none, or it was changed so that it is no time."""
+    try:
+        found: datetime | None = connection.scalar(chosen)
+    except BROKEN as error:
+        if is_fault(error):
+            raise
+        return None
+    return found
 
 
 def _fresh(connection: Connection, school: str, after: int) -> Sequence[Any]:
-    chosen = (
-        select(
-            captures.c.id,
-            captures.c.chain_index,
-            captures.c.record_sha256.label("sha256"),
-            captures.c.captured_at,
-        )
-        .where(captures.c.school_id == school, captures.c.chain_index > after)
-        .order_by(captures.c.chain_index)
-    )
+    columns = (captures.c.id, captures.c.chain_index, captures.c.record_sha256.label("sha256"))
+    chosen = select(*columns).where(_chained(school, after)).order_by(captures.c.chain_index)
     return connection.execute(chosen).all()
+
+
+def _since(school: str, after: int) -> Select[Any]:
+    return select(func.min(captures.c.captured_at)).where(_chained(school, after))
+
+
+def _chained(school: str, after: int) -> ColumnElement[bool]:
+    index = captures.c.chain_index
+    return and_(captures.c.school_id == school, index > after, index <= HIGHEST)
 
 
 def _head(connection: Connection, school: str) -> tuple[int, str]:
     """How many records there are, and the hash of the newest."""
     newest = (
         select(captures.c.chain_index, captures.c.record_sha256)
-        .where(captures.c.school_id == school, captures.c.chain_index.is_not(None))
+        .where(_chained(school, 0))
         .order_by(captures.c.chain_index.desc())
         .limit(1)
     )
     row = connection.execute(newest).one_or_none()
     return (0, NOTHING_BEFORE) if row is None else (row.chain_index, row.record_sha256)
-
-
-def _log_head(connection: Connection, school: str) -> tuple[int, str]:
-    """How many entries the custody log has, and the hash of the newest."""
-    newest = (
-        select(custody.c.number, custody.c.sha256)
-        .where(custody.c.school_id == school)
-        .order_by(custody.c.number.desc())
-        .limit(1)
-    )
-    row = connection.execute(newest).one_or_none()
-    return (0, BEFORE_THE_FIRST) if row is None else (row.number, row.sha256)
 
 
 def _pending(anchor: Anchor, made: int, authority: str, at: datetime) -> dict[str, Any]:
@@ -319,8 +363,12 @@ def with_their_anchors() -> Select[Any]:
     )
 
 
-def read_stamp(row: Row[Any], attempts: int | None = None) -> Stamp:
-    """A time-stamp from a row that was joined with its anchor."""
+def read_stamp(row: Row[Any]) -> Stamp:
+    """A time-stamp from a row that was joined with its anchor. Raises Unreadable."""
+    return readable(f"time-stamp of anchor {row.number} by {row.authority}", _stamp, row)
+
+
+def _stamp(row: Row[Any]) -> Stamp:
     return Stamp(
         id=row.id,
         school=row.school_id,
@@ -331,13 +379,24 @@ def read_stamp(row: Row[Any], attempts: int | None = None) -> Stamp:
         certificates=row.certificates,
         policy=row.policy,
         stamped_at=row.stamped_at,
-        attempts=row.attempts if attempts is None else attempts,
+        attempts=row.attempts,
         error=row.error,
     )
 
 
+def _read_with_words(row: Row[Any]) -> Anchor:
+    anchor = read_anchor(row)
+    if words_of(anchor.statement) is None:
+        raise Unreadable(f"anchor {anchor.number}", ValueError("its words are not those of an anchor"))
+    return anchor
+
+
 def read_anchor(row: Row[Any]) -> Anchor:
-    """An anchor from a row of its table."""
+    """An anchor from a row of its table; its words may be any. Raises Unreadable."""
+    return readable(f"anchor {row.number}", _anchor, row)
+
+
+def _anchor(row: Row[Any]) -> Anchor:
     return Anchor(
         school=row.school_id,
         number=row.number,

@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select
 
-from monitor.custody import Deed, Entry, Event, entry_after
+from monitor.custody import BEFORE_THE_FIRST, Deed, Entry, Event, entry_after
 from monitor.store.database import Database, take_turns
+from monitor.store.rows import HIGHEST, read_each, readable, whole
 from monitor.store.tables import custody, keepable
 
 
@@ -50,13 +51,13 @@ class Custody:
     def _one(self, condition: ColumnElement[bool], order: ColumnElement[Any]) -> Entry | None:
         with self._database.reading() as connection:
             chosen = select(custody).where(condition).order_by(order).limit(1)
-            row = connection.execute(chosen).one_or_none()
-            return None if row is None else read_entry(row)
+            found = read_each(connection.execute(chosen), read_entry, "a line of the custody log")
+            return found[0] if found else None
 
     def _chosen(self, condition: ColumnElement[bool]) -> list[Entry]:
         chosen = select(custody).where(condition).order_by(custody.c.school_id, custody.c.number)
         with self._database.reading() as connection:
-            return [read_entry(row) for row in connection.execute(chosen)]
+            return read_each(connection.execute(chosen), read_entry, "a line of the custody log")
 
 
 def add_entry(connection: Connection, event: Event) -> Entry:
@@ -65,13 +66,21 @@ def add_entry(connection: Connection, event: Event) -> Entry:
     To stand in nobody's way for ever, take the turn (`chain_of`) before any row is changed.
     """
     take_turns(connection, chain_of(event.school))
-    last = (
-        select(custody).where(custody.c.school_id == event.school).order_by(custody.c.number.desc()).limit(1)
-    )
-    row = connection.execute(last).one_or_none()
-    entry = entry_after(None if row is None else read_entry(row), _as_kept(event))
+    entry = entry_after(*log_head(connection, event.school), _as_kept(event))
     connection.execute(insert(custody).values(**_row(entry)))
     return entry
+
+
+def log_head(connection: Connection, school: str) -> tuple[int, str]:
+    """How many entries the custody log has, and the hash of the newest; what is no number does not count."""
+    newest = (
+        select(custody.c.number, custody.c.sha256)
+        .where(custody.c.school_id == school, custody.c.number <= HIGHEST)
+        .order_by(custody.c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).one_or_none()
+    return (0, BEFORE_THE_FIRST) if row is None else (row.number, row.sha256)
 
 
 def _as_kept(event: Event) -> Event:
@@ -106,7 +115,11 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def read_entry(row: Row[Any]) -> Entry:
-    """A line of the log from a row of its table."""
+    """A line of the log from a row of its table. Raises Unreadable."""
+    return readable(f"custody entry {row.number}", _entry, row)
+
+
+def _entry(row: Row[Any]) -> Entry:
     event = Event(
         school=row.school_id,
         at=row.at,
@@ -117,4 +130,4 @@ def read_entry(row: Row[Any]) -> Entry:
         capture=row.capture,
         object_sha256=row.object_sha256,
     )
-    return Entry(row.number, event, row.previous_sha256, row.sha256)
+    return Entry(row.number, whole(event), row.previous_sha256, row.sha256)

@@ -1,10 +1,13 @@
 """Turning nouns into rows and rows into nouns; nothing here asks the database."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from sqlalchemy import Row
+from sqlalchemy.exc import OperationalError
 
 from classifiers.taxonomy import Severity
 from classifiers.verdict import Fired, Verdict
@@ -13,8 +16,73 @@ from monitor.alerts import Alert, Judgement, Reason, Status
 from monitor.captures import Capture, File, Kind, Link, Progress
 from monitor.notices import Notice, NoticeKind
 from monitor.playbook import Role
+from monitor.store.database import Unusable
 from monitor.store.hashes import held_id
 from monitor.stories import Story
+
+T = TypeVar("T")
+BROKEN = (ValueError, TypeError, RecursionError, OperationalError)
+"""What reading a row raises that was changed; the last of them other faults raise as well."""
+LARGEST = 2**53 - 1
+"""Above it JSON holds no whole number as it is."""
+HIGHEST = 2**31 - 1
+"""The highest place in a chain or log that the database takes; for SQLite, any text is above any number."""
+_LONGEST = 200
+
+
+class Unreadable(Unusable):
+    """A row was changed so that it cannot be read: `where` names it, `why` says what is wrong with it."""
+
+    def __init__(self, where: str, error: Exception) -> None:
+        self.where, self.why = where, f"{type(error).__name__}: {error}"[:_LONGEST]
+        super().__init__(
+            f"{where}: this row of the database was changed and cannot be read ({self.why}). "
+            "`monitor evidence verify` names all that is not as it was."
+        )
+
+
+def read_each(found: Iterable[Row[Any]], read: Callable[[Row[Any]], T], where: str) -> list[T]:
+    """All of these rows. Raises Unreadable, of `where` if it cannot be said of which."""
+    try:
+        return [read(row) for row in found]
+    except BROKEN as error:
+        if is_fault(error):
+            raise
+        raise Unreadable(where, error) from error
+
+
+def is_fault(error: Exception) -> bool:
+    """Whether an error says that the database cannot do its part, and nothing of a row."""
+    return isinstance(error, OperationalError) and "Could not decode" not in str(error.orig)
+
+
+def readable(where: str, read: Callable[[Row[Any]], T], row: Row[Any]) -> T:
+    """What is read from a row, if each field holds what it is to hold. Raises Unreadable."""
+    try:
+        return whole(read(row))
+    except BROKEN as error:
+        raise Unreadable(where, error) from error
+
+
+def whole(noun: T) -> T:
+    """The same, if each of its fields holds what it is to hold. Raises TypeError and ValueError."""
+    for name, (kind, of) in _fields(type(noun)).items():  # type: ignore[arg-type]  # a class is hashable
+        value = getattr(noun, name)
+        if not isinstance(value, kind) or (of and not all(isinstance(one, of) for one in value)):
+            raise TypeError(f"{name} holds {value!r}")
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise ValueError(f"{name} holds {value}")
+    return noun
+
+
+@cache
+def _fields(noun: type) -> dict[str, tuple[Any, Any]]:
+    """What each field is to hold, and of what, where that is a tuple."""
+    hints = get_type_hints(noun).items()
+    plain = {name: kind for name, kind in hints if isinstance(kind, UnionType) or not get_origin(kind)}
+    return {
+        name: (kind, None) if name in plain else (get_origin(kind), get_args(kind)[0]) for name, kind in hints
+    }
 
 
 def post_row(post: Post) -> dict[str, Any]:
@@ -162,7 +230,14 @@ def thread_of(post: Post) -> str | None:
 
 
 def read_capture(row: Row[Any]) -> Capture:
-    """A capture that was taken; of one let go only the hash of its record is left, and it says so."""
+    """A capture that was taken; of one let go only the hash of its record is left, and it says so.
+
+    Raises Unreadable.
+    """
+    return readable(f"capture {row.id}", _capture, row)
+
+
+def _capture(row: Row[Any]) -> Capture:
     gone = row.forgotten_at is not None
     return Capture(
         id=row.id,
@@ -171,11 +246,11 @@ def read_capture(row: Row[Any]) -> Capture:
         progress=Progress(row.progress),
         captured_at=row.captured_at,
         folder="" if gone else row.folder,
-        files=() if gone else tuple(File(**file) for file in row.files),
+        files=() if gone else tuple(whole(File(**file)) for file in row.files),
         record_sha256=row.record_sha256,
         limits=("Deleted under the retention rules.",) if gone else tuple(row.limits),
         school=row.school_id,
-        link=None if row.chain_index is None else Link(row.chain_index, row.previous_sha256),
+        link=None if row.chain_index is None else whole(Link(row.chain_index, row.previous_sha256)),
         forgotten_at=row.forgotten_at,
     )
 

@@ -1,22 +1,27 @@
 """Verification finds and names what was changed behind an anchor, and raises no alarm where nothing was."""
 
 import random
+import shutil
 from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from forgery import MANIPULATIONS, Forger, tamper
+from forgery import MANIPULATIONS, NO_JSON, NO_LETTERS, NO_TIME, Forger, tamper
+from sqlalchemy import Table, select, update
 from vaults import SCHOOL, START, Vault, check_stamp, fill, let_the_oldest_go, open_vault
 
 from monitor.captures import Capture
 from monitor.custody import Deed
 from monitor.evidence import archive, wacz
+from monitor.evidence.quarantine import quarantine
 from monitor.evidence.sealing import KeyPair, Sealer
 from monitor.evidence.verify import verify
+from monitor.store.tables import anchors, captures, custody, stamps
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +91,88 @@ def test_each_manipulation_is_found_and_named(
     tampering = tamper(filled, tmp_path / "tampered", seed, manipulate)
 
     assert tampering.found, f"{tampering.what}: {sorted(tampering.named)} not in\n{tampering.said}"
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "where", "why"),
+    [
+        (captures, {"kind": "page_screenshos"}, "capture 01", "'page_screenshos' is not a valid Kind"),
+        (captures, {"files": [{"name": "x"}]}, "capture 01", "missing 4 required"),
+        (captures, {"captured_at": NO_TIME}, "capture 01", "'the day before'"),
+        (captures, {"limits": NO_JSON}, "capture 01", "Unterminated string"),
+        (custody, {"deed": "viewee"}, "custody entry 3", "'viewee' is not a valid Deed"),
+        (custody, {"alert": 2**60}, "custody entry 3", "alert holds 1152921504606846976"),
+        (custody, {"why": NO_LETTERS}, "custody entry 3", "Could not decode"),
+        (anchors, {"made_at": NO_TIME}, "anchor 3", "'the day before'"),
+        (stamps, {"state": "xx"}, "time-stamp of anchor 2 by Clock House", "'xx' is not a valid StampState"),
+    ],
+    ids=["kind", "files", "captured_at", "limits", "deed", "alert", "why", "made_at", "state"],
+)
+def test_a_row_that_cannot_be_read_is_named_and_all_others_are_held_against_each_other(
+    vault: Vault, table: Table, values: dict[str, Any], where: str, why: str
+) -> None:
+    Forger(vault, random.Random(1)).write(update(table).where(table.c.id == _third(table)).values(**values))
+
+    report = vault.verify()
+
+    (finding,) = (one for one in report.findings if "cannot be read" in one.what)
+    assert finding.where.startswith(where)
+    assert why in finding.what
+    assert (report.captures, report.anchors) == (10 - (table is captures), 3 - (table is anchors))
+
+
+def _third(table: Table) -> Any:
+    return select(table.c.id).order_by(table.c.id).offset(2).limit(1).scalar_subquery()
+
+
+def test_a_capture_whose_row_no_longer_says_where_it_lies_is_missing_and_not_passed_over(
+    vault: Vault,
+) -> None:
+    gone = taken(vault)
+    shutil.rmtree(vault.root / gone.folder)
+    Forger(vault, random.Random()).set_row(gone, folder="")
+
+    for report in (vault.verify(), vault.verify(only=gone.id)):
+        (finding,) = report.findings
+        assert gone.id in finding.where
+        assert finding.what == "its folder '' is missing."
+
+
+def test_a_line_of_the_log_that_says_quarantine_shuts_no_eyes_to_files_that_never_moved(
+    vault: Vault,
+) -> None:
+    changed = taken(vault)
+    (vault.root / changed.folder / "page.html").write_bytes(b"changed")
+    vault.do(Deed.QUARANTINED, changed, "to hide it")
+
+    report = vault.verify()
+
+    assert [finding.what.partition(", ")[0] for finding in report.findings] == [
+        f"{name!r} still lies in its folder" for name in ("page.html", "post.json", "screenshot.png")
+    ]
+    (note,) = report.notes
+    assert note.what.startswith("its files lie in quarantine, moved and not read again: Dana Lead shut them")
+    number = vault.store.custody.of_school(SCHOOL)[-1].number
+    assert note.what.endswith(f"on {vault.at:%Y-%m-%d %H:%M} UTC (custody entry {number}).")
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_what_was_moved_to_quarantine_is_in_order_and_a_file_of_another_length_is_found(
+    vault: Vault, sealed: bool
+) -> None:
+    keys = KeyPair.new(), KeyPair.new()
+    capture = sealed_capture(vault, Sealer([key.public for key in keys])) if sealed else taken(vault)
+    quarantine(vault.folder, capture)
+    vault.do(Deed.QUARANTINED, capture, "sent by mistake")
+    assert vault.verify().sound
+    name = capture.files[0].name
+    moved = vault.folder / "quarantine" / capture.id / name
+    moved.unlink()
+    moved.write_bytes(b"another")
+
+    (finding,) = vault.verify().findings
+
+    assert finding.what == f"{name} was changed: in quarantine it has another length."
 
 
 def taken(vault: Vault) -> Capture:
@@ -170,10 +257,9 @@ def test_an_archive_is_held_against_its_own_digests(vault: Vault, tmp_path: Path
     }
 
 
-def test_sealed_files_are_held_against_the_hash_of_what_lies_on_disk(vault: Vault) -> None:
-    keys = KeyPair.new(), KeyPair.new()
-    sealer = Sealer([key.public for key in keys])
-    taken = archive.stage(
+def sealed_capture(vault: Vault, sealer: Sealer) -> Capture:
+    """One more capture, with a sealed file."""
+    staged = archive.stage(
         vault.root,
         {
             "alert": None,
@@ -187,7 +273,12 @@ def test_sealed_files_are_held_against_the_hash_of_what_lies_on_disk(vault: Vaul
         [archive.Paper(name="post.json", role="text", media_type="application/json", content=b"{}")],
         sealer,
     )
-    capture = vault.store.captures.book(taken, vault.place)
+    return vault.store.captures.book(staged, vault.place)
+
+
+def test_sealed_files_are_held_against_the_hash_of_what_lies_on_disk(vault: Vault) -> None:
+    keys = KeyPair.new(), KeyPair.new()
+    capture = sealed_capture(vault, Sealer([key.public for key in keys]))
     assert vault.verify().sound
     sealed = vault.root / capture.folder / "post.json.age"
     sealed.write_bytes(sealed.read_bytes() + b"\0")

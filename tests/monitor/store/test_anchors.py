@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.event import listen
 from store_samples import AT, LEASE, SCHOOL, book, make_capture, make_findings, make_judged, make_post
 
@@ -25,7 +27,9 @@ from monitor.anchors import (
 )
 from monitor.custody import Deed, Event
 from monitor.store.database import Database
+from monitor.store.rows import Unreadable
 from monitor.store.store import Store
+from monitor.store.tables import anchors, stamps
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -129,6 +133,30 @@ def test_two_writers_cannot_fork_the_anchors_of_a_school(store: Store) -> None:
     assert kept.count(True) == 1
     assert store.anchors.of_school(SCHOOL) == [rivals[kept.index(True)]]
     assert len(store.anchors.stamps(SCHOOL)) == len(BOTH)
+
+
+@pytest.mark.parametrize(
+    "words", [b"", b"{}", b'{"records_total": 2'], ids=["no words", "an empty object", "cut short"]
+)
+def test_what_an_anchor_pinned_whose_words_were_changed_is_pinned_again(
+    store: Store, database: Database, words: bytes
+) -> None:
+    record(store, 1)
+    anchored(store)
+    record(store, 2)
+    last = anchored(store, AT + HOUR)
+    with database.writing() as connection:
+        connection.execute(update(anchors).where(anchors.c.number == 2).values(statement=words))
+
+    standing = store.anchors.standing(SCHOOL)
+
+    assert [one.index for one in standing.fresh] == [2]
+    assert (standing.number, standing.records, standing.anchored_at) == (3, 2, last.made_at)
+    assert standing.previous_sha256 == sha256(words).hexdigest()
+    with pytest.raises(Unreadable, match="anchor 2: this row of the database was changed and cannot be read"):
+        store.anchors.of_school(SCHOOL)
+    anchored(store, AT + DAY)
+    assert store.anchors.standing(SCHOOL).fresh == []
 
 
 # When an anchor is due
@@ -311,6 +339,23 @@ def test_what_waits_for_a_stamp_is_found_by_its_index(store: Store, database: Da
     with database.reading() as connection:
         steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values).all()
     assert "ix_stamps_waiting" in " ".join(step[-1] for step in steps)
+
+
+def test_a_time_stamp_in_a_state_that_is_none_counts_as_failed_and_holds_up_nobody(
+    store: Store, database: Database
+) -> None:
+    record(store, 1)
+    anchored(store)
+    with database.writing() as connection:
+        named = stamps.c.authority == "Post Office"
+        connection.execute(update(stamps).where(named).values(state="xx"))
+
+    assert claimed(store).authority == "Town Hall"
+    assert claim(store) is None
+    counted = {StampState.FAILED: 1, StampState.PENDING: 1}
+    assert store.anchors.pinned(SCHOOL, BOTH).stamps == counted
+    with pytest.raises(Unreadable, match="time-stamp of anchor 1 by Post Office: this row"):
+        store.anchors.stamps(SCHOOL)
 
 
 def test_a_late_stamp_is_told_after_a_while_and_a_wrong_one_at_once(store: Store) -> None:

@@ -8,11 +8,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from store_samples import AT, SCHOOL, book, make_capture, open_in
 
 from monitor.captures import FIRST, Capture, Link, Taken
 from monitor.custody import BEFORE_THE_FIRST, Deed, Event, is_whole
+from monitor.store.database import Database
+from monitor.store.rows import Unreadable
 from monitor.store.store import Store
+from monitor.store.tables import custody
 
 OTHER = "long-bennington"
 
@@ -62,6 +66,40 @@ def test_hostile_words_are_hashed_as_they_are_kept(store: Store) -> None:
 
     assert is_whole(entry)
     assert entry.event.why == "half a ? pair and a \N{REPLACEMENT CHARACTER}, 🎒"
+
+
+def test_a_line_that_cannot_be_read_keeps_no_further_one_from_being_added(
+    store: Store, database: Database
+) -> None:
+    store.custody.append(viewed())
+    with database.writing() as connection:
+        connection.execute(update(custody).values(deed="viewee"))
+
+    added = store.custody.append(viewed("again", capture="c2"))
+
+    assert added.number == 2
+    assert is_whole(added)
+    assert store.custody.of_capture("c2") == [added]
+
+
+def test_a_line_that_cannot_be_read_is_named_in_a_sentence(store: Store, database: Database) -> None:
+    store.custody.append(viewed())
+    with database.writing() as connection:
+        connection.execute(update(custody).values(deed="viewee"))
+
+    with pytest.raises(Unreadable) as raised:
+        store.custody.of_school(SCHOOL)
+
+    assert str(raised.value) == (
+        "custody entry 1: this row of the database was changed and cannot be read (ValueError: 'viewee' is "
+        "not a valid Deed). `monitor evidence verify` names all that is not as it was."
+    )
+
+
+def test_an_entry_with_a_number_that_json_cannot_hold_is_not_whole(store: Store) -> None:
+    entry = store.custody.append(viewed())
+
+    assert not is_whole(replace(entry, event=replace(entry.event, alert=2**60)))
 
 
 def test_what_a_person_asked_for_says_who_and_why_in_the_log(store: Store) -> None:
