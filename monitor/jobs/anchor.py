@@ -35,8 +35,19 @@ class Anchoring:
     now: Callable[[], datetime]
 
     def run(self) -> int:
-        """Make every anchor that is due; how many that were. Raises KeyUnusable."""
-        return sum(self._anchor(school) for school in self.store.anchors.schools())
+        """Make every anchor that is due; how many that were. Raises KeyUnusable.
+
+        Each school is tried, whatever goes wrong with another; what went wrong first is raised at the end.
+        """
+        made, failed = 0, []
+        for school in self.store.anchors.schools():
+            try:
+                made += self._anchor(school)
+            except Exception as error:  # noqa: BLE001  # it is raised below
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return made
 
     def pin(self, school: str) -> bool:
         """Make an anchor now, due or not, as before evidence is handed over. Raises KeyUnusable."""

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from monitor.anchors import Anchor
 from monitor.custody import Deed, Event
-from monitor.evidence.signing import KEY, open_key
+from monitor.evidence.signing import KEY, KeyUnusable, open_key
 from monitor.evidence.timestamps import check_stamp, read_roots
 from monitor.evidence.verify import Finding, Report, verify
 from monitor.jobs.write import Write
+from monitor.store.rows import Unreadable
 from monitor.store.store import Store
 
 WEEK = timedelta(days=7)
 SYSTEM = "system"
 _MOST_TOLD = 20
+_SO = "so the newest anchor could not be compared with it."
 _WHAT_TO_DO = (
     "The evidence of the monitor is checked every week: every file, record and entry is held against its "
     "hash, the signed anchors and their time-stamps. This time it is not all as it was. The disk may be "
@@ -39,26 +41,38 @@ class Verifying:
     now: Callable[[], datetime]
 
     def run(self) -> list[Report]:
-        """Verify what nobody has verified for a week, and tell Head and DPO of what does not fit."""
-        return [self._weekly(school) for school in self.store.anchors.schools() if self._is_due(school)]
+        """Verify what nobody has verified for a week, and tell Head and DPO of what does not fit.
+
+        Each school is tried, whatever goes wrong with another; what went wrong first is raised at the end.
+        """
+        reports, failed = [], []
+        for school in self.store.anchors.schools():
+            try:
+                reports += [self._weekly(school)] if self._is_due(school) else []
+            except Exception as error:  # noqa: BLE001  # it is raised below
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return reports
 
     def report(self, school: str, only: str | None = None) -> Report:
         """Hold everything of a school against everything else; with `only`, the files of that capture alone.
 
-        A file of roots that cannot be read is noted: the roots that were kept with the stamps are left.
-        Raises KeyUnusable, and OSError where the roots that browsers trust cannot be read.
+        A file of roots that cannot be read is noted: the roots that were kept with the stamps are left. So is
+        a signing key that is not there. Raises OSError where the roots that browsers trust cannot be read.
         """
         held = self.store.holdings(school)
         roots, unread = self._roots()
+        keys, missing = self._keys(held.anchors)
         report = verify(
             self.evidence,
             held,
             check_stamp=partial(check_stamp, roots=roots),
             at=self.now(),
-            keys=self._keys(held.anchors),
+            keys=keys,
             only=only,
         )
-        return replace(report, notes=(*unread, *report.notes))
+        return replace(report, notes=(*unread, *missing, *report.notes))
 
     def note(self, report: Report, *, by: str) -> None:
         """Say in the custody log that this was verified, and what came of it."""
@@ -76,7 +90,12 @@ class Verifying:
         self.store.custody.append(event)
 
     def _is_due(self, school: str) -> bool:
-        last = self.store.custody.last(school, Deed.VERIFIED, by=SYSTEM) or self.store.custody.first(school)
+        try:
+            last = self.store.custody.last(school, Deed.VERIFIED, by=SYSTEM) or self.store.custody.first(
+                school
+            )
+        except Unreadable:
+            return True
         # However far it lies off: the clock may have been set.
         return last is not None and abs(self.now() - last.event.at) >= WEEK
 
@@ -86,9 +105,10 @@ class Verifying:
             # Retention or a camera may have been at work meanwhile: what stands in both is no such meeting.
             again = self.report(school)
             report = again if again.sound else report
-        self.note(report, by=SYSTEM)
+        # First told, then noted: whatever was changed may stand in the way of the note.
         if not report.sound:
             self._tell(report)
+        self.note(report, by=SYSTEM)
         return report
 
     def _tell(self, report: Report) -> None:
@@ -110,13 +130,18 @@ class Verifying:
                 unread.append(Finding(str(file), what))
         return roots, unread
 
-    def _keys(self, anchors: Sequence[Anchor]) -> set[bytes]:
-        """The public keys with which the newest anchor may be signed; none where none was ever made here."""
-        if not anchors or not (self.keys / KEY).is_file():
-            return set()
-        key, newest = open_key(self.keys), anchors[-1].public_key
+    def _keys(self, anchors: Sequence[Anchor]) -> tuple[set[bytes], list[Finding]]:
+        """The public keys with which the newest anchor may be signed, or why they are not known."""
+        if not anchors:
+            return set(), []
+        if not (self.keys / KEY).is_file():
+            return set(), [Finding(str(self.keys / KEY), f"the signing key is not here, {_SO}")]
+        try:
+            key, newest = open_key(self.keys), anchors[-1].public_key
+        except KeyUnusable as error:
+            return set(), [Finding(str(self.keys / KEY), f"{str(error).rstrip('.')}, {_SO}")]
         handover = key.handover_from(newest)
-        return {key.public_key, newest} if handover and handover.signature else {key.public_key}
+        return {key.public_key, newest} if handover and handover.signature else {key.public_key}, []
 
 
 def _found(findings: Sequence[Finding]) -> Iterator[str]:

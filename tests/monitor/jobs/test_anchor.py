@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from authority import Mode, TimeAuthority, make_authority, serve
 from fakes import Clock, PostOffice, threat, words
+from sqlalchemy import text, update
+from sqlalchemy.exc import OperationalError
 
 from monitor.anchors import Anchor, Stamp, StampState
-from monitor.custody import Deed
+from monitor.custody import Deed, Event
 from monitor.evidence.signing import KEY, OLD_KEY, KeyUnusable, check_handover, check_signature
 from monitor.evidence.timestamps import read_roots, verify_stamp
+from monitor.store.tables import custody
 
 SCHOOL = "harrowby-green"
 Make = Callable[..., Any]
@@ -204,6 +207,21 @@ def test_two_workers_make_one_anchor(make_world: Make, authorities: Both) -> Non
     assert {first.authority, second.authority} == {"Post Office", "Town Hall"}
     assert one.app.stamping.run() is two.app.stamping.run() is None
     assert [len(authority.asked) for authority in authorities] == [1, 1]
+
+
+def test_a_school_whose_log_cannot_be_read_does_not_keep_the_next_from_being_anchored(world: Any) -> None:
+    for school in ("a-first", SCHOOL):
+        world.app.store.custody.append(
+            Event(school=school, at=world.clock(), deed=Deed.VIEWED, by="Dana Lead", why="to look at it")
+        )
+    with world.app.store._database.writing() as connection:
+        broken = update(custody).where(custody.c.school_id == "a-first")
+        connection.execute(broken.values(sha256=text("CAST(x'ff' AS TEXT)")))
+
+    with pytest.raises(OperationalError, match="Could not decode"):
+        world.app.anchoring.run()
+
+    assert len(anchors(world)) == 1
 
 
 # Time-stamps

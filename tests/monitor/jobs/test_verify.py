@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from authority import TimeAuthority, make_authority, serve
 from fakes import Clock, PostOffice, threat
-from sqlalchemy import update
+from sqlalchemy import func, text, update
 
 from monitor.custody import Deed, Event
 from monitor.evidence.camera import Camera
-from monitor.store.tables import stamps
+from monitor.evidence.signing import KEY
+from monitor.store.tables import anchors, captures, custody, stamps
 
 SCHOOL = "harrowby-green"
 
-DPO = "dpo: [{name: Dee Poe, email: dpo@harrowbygreen.example}]"
+DPO_ADDRESS = "dpo@harrowbygreen.example"
+DPO = f"dpo: [{{name: Dee Poe, email: {DPO_ADDRESS}}}]"
 
 
 @pytest.fixture
@@ -33,12 +35,6 @@ def evident(make_world: Callable[..., Any], office: PostOffice) -> Any:
     world.app.pin_evidence()
     world.clock.forward(days=7)
     return world
-
-
-def entries(world: Any) -> list[Any]:
-    """What the custody log says of verifications."""
-    log = world.app.store.custody.of_school(SCHOOL)
-    return [entry.event for entry in log if entry.event.deed is Deed.VERIFIED]
 
 
 def test_evidence_is_verified_once_a_week_and_the_log_says_so(evident: Any) -> None:
@@ -79,6 +75,74 @@ def test_domain_3_3_what_does_not_fit_is_told_to_head_and_dpo(evident: Any) -> N
     assert letter["Importance"] == "high"
     assert capture.id in letter.get_body(("plain",)).get_content()
     assert threat(1) not in letter.get_body(("plain",)).get_content()
+
+
+def behind_the_store(world: Any, *statements: Any) -> None:
+    """Change the database past the store."""
+    with world.app.store._database.writing() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (update(anchors).values(statement=b"{}"), "its signature does not fit its words"),
+        (update(anchors).values(statement=b""), "its signature does not fit its words"),
+        (
+            update(anchors).values(statement=func.substr(anchors.c.statement, 2)),
+            "its signature does not fit its words",
+        ),
+        (update(anchors).values(made_at=text("'noon'")), "its row was changed and cannot be read"),
+        (update(custody).where(custody.c.number == 1).values(deed="viewee"), "custody entry 1: its row was"),
+        (update(captures).values(kind="page_screenshos"), "is not a valid Kind"),
+    ],
+    ids=["emptied words", "no words", "a byte less", "no time", "a deed", "a kind"],
+)
+def test_what_was_changed_in_the_database_is_told_once_and_stops_neither_the_log_nor_the_anchors(
+    evident: Any, change: Any, what: str
+) -> None:
+    behind_the_store(evident, change)
+
+    (report,) = evident.app.verifying.run()
+
+    assert not report.sound
+    (event,) = entries(evident)
+    assert event.why.endswith("not as it was")
+    evident.clock.forward(hours=1)
+    assert evident.app.verifying.run() == []
+    evident.office.taken.clear()
+    evident.post_all()
+    letters = [letter for letter in evident.office.letters if "not as it was" in letter["Subject"]]
+    assert {str(letter["To"]) for letter in letters} == {"head@harrowbygreen.example", DPO_ADDRESS}
+    assert all(what in " ".join(letter.get_body(("plain",)).get_content().split()) for letter in letters)
+    assert evident.app.pin_evidence() == 1
+    assert evident.app.store.anchors.pinned(SCHOOL, ()).fresh == 0
+
+
+def entries(world: Any) -> list[Any]:
+    """What the custody log says of verifications."""
+    held = world.app.store.holdings(SCHOOL)
+    return [entry.event for entry in held.entries if entry.event.deed is Deed.VERIFIED]
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["gone", "damaged"])
+def test_without_the_signing_key_all_else_is_verified_and_a_note_says_what_was_not(
+    evident: Any, damaged: bool
+) -> None:
+    key = evident.app.config.data / "keys" / KEY
+    key.unlink()
+    if damaged:
+        key.touch(mode=0o600)
+
+    (report,) = evident.app.verifying.run()
+
+    (note,) = (note for note in report.notes if note.where == str(key))
+    said = f"{key} holds no signing key" if damaged else "the signing key is not here"
+    assert note.what.startswith(said)
+    assert note.what.endswith(", so the newest anchor could not be compared with it.")
+    assert report.sound
+    assert key.exists() == damaged
 
 
 def test_of_what_fits_nobody_hears(evident: Any) -> None:
@@ -153,6 +217,7 @@ def test_what_an_authority_stamped_holds_when_it_is_configured_no_longer_and_its
 def swap_tokens(world: Any) -> None:
     """Give each of two anchors the other one's token."""
     one, other = world.app.store.anchors.stamps(SCHOOL)
-    with world.app.store._database.writing() as connection:
-        for to, of in ((one, other), (other, one)):
-            connection.execute(update(stamps).where(stamps.c.id == to.id).values(token=of.token))
+    pairs = ((one, other), (other, one))
+    behind_the_store(
+        world, *(update(stamps).where(stamps.c.id == to.id).values(token=of.token) for to, of in pairs)
+    )
