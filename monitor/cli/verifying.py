@@ -25,9 +25,9 @@ from monitor.cli.terminal import (
 from monitor.clocks import local
 from monitor.custody import Deed, Event
 from monitor.evidence.pack.verify import FAIL, as_text, check
-from monitor.evidence.signing import KeyUnusable
 from monitor.evidence.verify import Finding, Report
 from monitor.mail.wording import count
+from monitor.store.rows import Unreadable
 
 _WITNESS = re.compile(r"([\d,]{1,12}) records?, fingerprint ([0-9a-f]{32})", re.IGNORECASE)
 KEEP_AS_IT_IS = (
@@ -75,7 +75,7 @@ def verify_evidence(
         _verify_pack(pack)
         return
     with opened(config) as app:
-        one = found_capture(app, capture_id) if capture_id else None
+        one = _found(app, capture_id) if capture_id else None
         schools = [one.school] if one else app.store.anchors.schools()
         witness = _read_witness(digest) if digest else None
         sound = [_verify_school(app, school, one, by) for school in schools]
@@ -85,6 +85,13 @@ def verify_evidence(
             say("Nothing was kept yet, so there is nothing to check.")
         if not all(sound):
             stop(KEEP_AS_IT_IS, NEEDS_A_PERSON)
+
+
+def _found(app: App, capture_id: str) -> Capture:
+    try:
+        return found_capture(app, capture_id)
+    except Unreadable as error:
+        stop(str(error), NEEDS_A_PERSON)
 
 
 def _read_witness(line: str) -> tuple[int, str]:
@@ -100,7 +107,7 @@ def _bears_out(app: App, witness: tuple[int, str]) -> bool:
     records, fingerprint = witness
     longest = 0
     for school in app.store.anchors.schools():
-        for capture in app.store.captures.of_school(school):
+        for capture in app.store.holdings(school).captures:
             index = 0 if capture.link is None else capture.link.index
             longest = max(longest, index)
             if index == records and capture.record_sha256.startswith(fingerprint):
@@ -139,8 +146,6 @@ def _verify_school(app: App, school: str, one: Capture | None, by: str) -> bool:
         bar.add_task(f"Reading the evidence of {clean(app.write.manner.school_names.get(school, school))}")
         try:
             report = app.verifying.report(school, one.id if one else None)
-        except KeyUnusable as error:
-            stop(str(error), NEEDS_A_PERSON)
         except OSError as error:
             stop(f"The roots of an authority cannot be read: {clean(str(error))}.")
     say("\n".join(_lines(app, report)))

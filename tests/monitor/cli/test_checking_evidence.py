@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from authority import Mode, TimeAuthority, make_authority, serve
+from sqlalchemy import update
 from store_samples import book, make_capture
 from typer.testing import Result
 
 from monitor.app import App, build, now
 from monitor.config.loading import load
+from monitor.custody import Deed
 from monitor.evidence.signing import KEY
+from monitor.store.tables import anchors, captures, custody
 
 SOURCE = 'name: Gone, platform: feed, url: "http://127.0.0.1:1/feed.xml"'
 Make = Callable[..., Any]
@@ -88,6 +91,48 @@ def test_check_counts_good_stamps_and_names_an_authority_that_lies(
         "✗ Post Office answers wrongly when it is asked for a time-stamp of evidence; last: it refused it: "
         "Message digest algorithm is not supported." in outline(bad)
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "commands"),
+    [
+        (update(anchors).values(statement=b"{}"), "its signature does not fit its words", ["list"]),
+        (
+            update(custody).where(custody.c.number == 1).values(deed="viewee"),
+            "custody entry 1: its row was changed and cannot be read",
+            ["export A-{alert} --to {to} --by Dana --for Police"],
+        ),
+        (
+            update(captures).where(captures.c.chain_index == 1).values(kind="page_screenshos"),
+            "is not a valid Kind",
+            ["list", "verify {id}"],
+        ),
+    ],
+    ids=["an anchor", "a custody line", "a row"],
+)
+def test_one_changed_cell_is_named_by_verify_and_no_command_breaks_off_with_a_traceback(
+    monitor: Any, tmp_path: Path, change: Any, found: str, commands: list[str]
+) -> None:
+    with at_work(monitor) as app:
+        one = app.store.captures.of_school("harrowby-green")[0]
+        with app.store._database.writing() as connection:
+            connection.execute(change)
+
+    verified = monitor("evidence", "verify", "--by", "Dana Lead")
+
+    assert verified.exit_code == 1, verified.output
+    assert found in outline(verified)
+    assert "not as it was" in verified.stdout
+    with at_work(monitor) as app:
+        last = app.store.custody.last("harrowby-green", Deed.VERIFIED, by="Dana Lead")
+        assert last is not None
+    assert "evidence of Harrowby Green Primary School:" in outline(monitor("check"))
+    for command in commands:
+        words = command.format(id=one.id, alert=one.alert, to=tmp_path / "pack").split()
+        result = monitor("evidence", *words)
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code in (1, 2)
+        assert "this row of the database was changed and cannot be read" in outline(result)
 
 
 def test_the_network_check_reaches_for_every_authority(configured: Make, authority: TimeAuthority) -> None:
