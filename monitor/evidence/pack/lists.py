@@ -52,24 +52,35 @@ def exhibit_list(exhibits: Sequence[Exhibit], absent: Sequence[Absent]) -> bytes
     return _table(_EXHIBITS, lines)
 
 
-def custody_list(entries: Sequence[Entry], exhibits: Sequence[Exhibit]) -> bytes:
-    """Who did what with this evidence, when and why."""
+def custody_list(entries: Sequence[Entry], exhibits: Sequence[Exhibit], untold: int) -> bytes:
+    """Who did what with this evidence, when and why; and how many entries of the alert are not told."""
     refs = {one.capture.id: one.ref for one in exhibits}
+    lines = [
+        {
+            "number": str(entry.number),
+            "at_utc": utc(entry.event.at),
+            "what": entry.event.deed.value,
+            "by": entry.event.by,
+            "why": entry.event.why,
+            "exhibit": refs.get(entry.event.capture or "", ""),
+            "object_sha256": entry.event.object_sha256,
+            "entry_sha256": entry.sha256,
+        }
+        for entry in entries
+    ]
+    if untold:
+        lines.append({"why": by_hash_alone(untold)})
     return _table(
-        ("number", "at_utc", "what", "by", "why", "exhibit", "object_sha256", "entry_sha256"),
-        (
-            {
-                "number": str(entry.number),
-                "at_utc": utc(entry.event.at),
-                "what": entry.event.deed.value,
-                "by": entry.event.by,
-                "why": entry.event.why,
-                "exhibit": refs.get(entry.event.capture or "", ""),
-                "object_sha256": entry.event.object_sha256,
-                "entry_sha256": entry.sha256,
-            }
-            for entry in entries
-        ),
+        ("number", "at_utc", "what", "by", "why", "exhibit", "object_sha256", "entry_sha256"), lines
+    )
+
+
+def by_hash_alone(entries: int) -> str:
+    """That the pack tells nothing but the hash of so many entries of its own alert."""
+    how_many = "1 more entry stands" if entries == 1 else f"{entries} more entries stand"
+    return (
+        f"{how_many} in custody.json by hash alone: this pack tells only how its exhibits were taken, "
+        "time-stamped and redacted."
     )
 
 

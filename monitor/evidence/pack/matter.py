@@ -26,6 +26,7 @@ LOCKED_LATER = (
 )
 NO_COPY = "it has no redacted copy"
 _REDACTED = "a copy with parts blacked out is handed on in its place"
+_HOW_IT_CAME = frozenset({Deed.CAPTURED, Deed.STAMPED, Deed.REDACTED})
 
 
 class Redacted(StrEnum):
@@ -200,6 +201,19 @@ def entries_of(matter: Matter) -> list[Entry]:
     captures = {capture.id for capture in matter.captures} - _quarantined(matter)
     tokens = {sha256(stamp.token) for stamp in stamps_for(matter)}
     return [entry for entry in matter.entries if _concerns(entry, captures, matter.alert, tokens)]
+
+
+def entries_told(matter: Matter, handing: Handing, there: Sequence[Exhibit]) -> list[Entry]:
+    """Those that whoever is handed the pack reads; of the others they get the hashes.
+
+    Where only redacted copies are handed on, these tell how the exhibits came about, and nothing else: who
+    else has this matter in hand, and why, may be what the receiver must not learn.
+    """
+    entries = entries_of(matter)
+    if handing.redacted is not Redacted.INSTEAD:
+        return entries
+    captures = {one.capture.id for one in there} | {None}
+    return [one for one in entries if one.event.deed in _HOW_IT_CAME and one.event.capture in captures]
 
 
 def _concerns(entry: Entry, captures: set[str], alert: int, tokens: set[str]) -> bool:

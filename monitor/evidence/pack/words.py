@@ -9,8 +9,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor.anchors import Anchor, Stamp
-from monitor.custody import Entry
 from monitor.evidence.lettering import address, visible
+from monitor.evidence.pack.deeds import Handled, handled
+from monitor.evidence.pack.lists import by_hash_alone
 from monitor.evidence.pack.matter import (
     Absent,
     Exhibit,
@@ -18,6 +19,7 @@ from monitor.evidence.pack.matter import (
     Matter,
     anchors_for,
     entries_of,
+    entries_told,
     named_in,
     stamped_since,
 )
@@ -28,7 +30,7 @@ _MOST_PICTURES = 40
 _MOST_INLINE = 60_000_000
 """Characters of pictures in a summary, all together: a browser has to open it, and to print it."""
 _MOST_DEEDS = 60
-"""Entries of the custody log on paper: of more, the first half and the last."""
+"""Lines of the custody log on paper: of more, the first half and the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +60,18 @@ class Shown:
 class Told:
     """All that the words of a pack speak of. `paper` is the ending of what is for reading: pdf or html.
 
-    `entries` are those of the custody log; where there are too many to print, only the first of them,
-    `newest` the last, and `between` how many are left out.
+    `deeds` are those of the custody log; where there are too many to print, only the first of them,
+    `newest` the last, and `between` how many entries are left out. `untold` are not told at all.
     """
 
     matter: Matter
     handing: Handing
     shown: Sequence[Shown]
     absent: Sequence[Absent]
-    entries: Sequence[Entry]
+    deeds: Sequence[Handled]
     between: int
-    newest: Sequence[Entry]
+    newest: Sequence[Handled]
+    untold: int
     key: str
     paper: str = "html"
 
@@ -98,17 +101,19 @@ def tell(
 ) -> Told:
     """What there is to say of a pack whose captures lie in the folder `pack` already."""
     naming = named_in(matter.anchors, matter.captures)
-    anchors, entries = anchors_for(matter), entries_of(matter)
-    between = max(len(entries) - _MOST_DEEDS, 0)
-    first = _MOST_DEEDS // 2 if between else len(entries)
+    anchors, entries = anchors_for(matter), entries_told(matter, handing, there)
+    deeds = list(handled(entries, {one.capture.id: one.ref for one in there}))
+    too_many = max(len(deeds) - _MOST_DEEDS, 0)
+    first = _MOST_DEEDS // 2 if too_many else len(deeds)
     return Told(
         matter=matter,
         handing=handing,
         shown=list(_shown(matter, there, naming, pack)),
         absent=absent,
-        entries=entries[:first],
-        between=between,
-        newest=entries[first + between :],
+        deeds=deeds[:first],
+        between=sum(one.entries for one in deeds[first : first + too_many]),
+        newest=deeds[first + too_many :],
+        untold=len(entries_of(matter)) - len(entries),
         key=anchors[-1].public_key.hex() if anchors else "",
     )
 
@@ -191,7 +196,7 @@ def _environment(*, html: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"line": _line, "address": address, "when": _when}
+    made.filters |= {"line": _line, "address": address, "when": _when, "by_hash_alone": by_hash_alone}
     return made
 
 

@@ -31,6 +31,7 @@ from monitor.evidence.pack.matter import (
     Redacted,
     anchors_for,
     entries_of,
+    entries_told,
     exhibits,
     lost_copies,
     stamps_for,
@@ -83,7 +84,7 @@ def made(
             there, absent = exhibits(matter, handing, evidence)
             _refuse_uncovered(matter, handing, there, absent)
             _copy_captures(folder, there, evidence, copies)
-            _write_lists(folder, matter, there, absent)
+            _write_lists(folder, matter, handing, there, absent)
             _write_pins(folder, anchors_for(matter), stamps_for(matter))
             _write_words(folder, words.tell(matter, handing, there, absent, pack=folder), to_pdf)
             sha256 = _close(folder, sign)
@@ -192,11 +193,14 @@ def _metadata(exhibit: Exhibit) -> bytes:
 # --- Lists, anchors, words ----------------------------------------------------------------------------------
 
 
-def _write_lists(folder: Path, matter: Matter, there: Sequence[Exhibit], absent: Sequence[Absent]) -> None:
-    shown = entries_of(matter)
+def _write_lists(
+    folder: Path, matter: Matter, handing: Handing, there: Sequence[Exhibit], absent: Sequence[Absent]
+) -> None:
+    told = entries_told(matter, handing, there)
+    untold = len(entries_of(matter)) - len(told)
     _write(folder / "exhibit_list.csv", lists.exhibit_list(there, absent))
-    _write(folder / "custody.csv", lists.custody_list(shown, there))
-    _write(folder / "custody.json", lists.custody_log(matter.entries, shown))
+    _write(folder / "custody.csv", lists.custody_list(told, there, untold))
+    _write(folder / "custody.json", lists.custody_log(matter.entries, told))
     _write(folder / "redactions.csv", lists.redactions(there))
 
 

@@ -384,6 +384,24 @@ def test_of_a_long_custody_log_the_summary_shows_the_beginning_and_the_end_and_s
     assert f"{deeds - 60} entries between these stand in custody.csv" in page
 
 
+def test_the_summary_says_which_exhibit_was_in_whose_hand_and_tells_one_hand_over_once(
+    office: Office, tmp_path: Path
+) -> None:
+    alert = office.alert()
+    office.take(alert, Kind.RENDERED_CARD, text="Everybody meet by the gate.")
+    first, second = (one.ref for one in office.export(alert, tmp_path / "first").pack.exhibits)
+
+    office.export(alert, tmp_path / "second")
+
+    page = (tmp_path / "second" / "summary.html").read_text("utf-8")
+    assert page.count("<td>copied</td>") == 1
+    assert f"<td>copied</td><td>{first}, {second}</td><td>{BY}</td><td>into the pack with manifest" in page
+    assert f"<td>captured</td><td>{first}</td>" in page
+    assert f"<td>captured</td><td>{second}</td>" in page
+    copied = [row for row in rows(tmp_path / "second", "custody.csv") if row["what"] == "copied"]
+    assert [row["exhibit"] for row in copied] == [first, second], "the table has them all"
+
+
 @pytest.mark.browser
 def test_summary_and_explanation_are_printed_where_there_is_a_browser(office: Office, tmp_path: Path) -> None:
     alert, browser = office.alert(), office.app.browser.path
@@ -1213,6 +1231,47 @@ def test_instead_leaves_out_what_has_no_redacted_copy(office: Office, tmp_path: 
     assert nowhere(tmp_path / "pack", "meet by the gate")
     for name in ("README.txt", "exhibit_list.csv"):
         assert "it has no redacted copy" in (tmp_path / "pack" / name).read_text("utf-8-sig")
+
+
+def test_instead_says_nothing_of_holds_of_other_hand_overs_and_of_captures_that_are_left_out(
+    office: Office, tmp_path: Path
+) -> None:
+    # The parents' solicitor is not to learn from a pack that the police have the matter.
+    alert = office.alert()
+    capture = office.app.store.captures.of_alert(alert.number)[0]
+    left_out = office.take(alert, Kind.ELEMENT_SCREENSHOT, url="https://forum.harrowby.example/t/88")
+    held = Event(
+        school=SCHOOL,
+        at=office.clock(),
+        deed=Deed.HELD,
+        by=BY,
+        why="police, crime reference 42/118305/26",
+        alert=alert.number,
+    )
+    looked = replace(held, deed=Deed.VIEWED, capture=capture.id, why="for the strategy meeting")
+    office.app.store.custody.append(held)
+    office.app.store.custody.append(looked)
+    office.export(alert, tmp_path / "police")
+    office.hand().redact(capture, [Box(20, 20, 300, 60)], by=BY, why="another child's name")
+
+    handed = office.hand().export(
+        alert, tmp_path / "pack", by=BY, whom="the parents' solicitor", why="", redacted=Redacted.INSTEAD
+    )
+
+    pack = tmp_path / "pack"
+    assert handed.wrong == []
+    assert alone(pack)[0] == 0
+    for told in (WHOM, WHY, "crime reference", "strategy meeting", "t/88"):
+        assert nowhere(pack, told), told
+    *entries, last = rows(pack, "custody.csv")
+    assert {row["what"] for row in entries} == {"captured", "redacted"}
+    assert {row["exhibit"] for row in entries} == {handed.pack.exhibits[0].ref}
+    # The other capture, the hold, the look, the hand-over to the police with two copies, the working copy
+    assert last["why"].startswith("7 more entries stand in custody.json by hash alone")
+    assert "7 more entries stand in custody.json" in (pack / "summary.html").read_text("utf-8")
+    log = json.loads((pack / "custody.json").read_bytes())
+    assert sum("event" in entry for entry in log["entries"]) == len(entries)
+    assert left_out.id not in str(log)
 
 
 def test_instead_is_refused_where_no_capture_has_a_redacted_copy(office: Office, tmp_path: Path) -> None:
