@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from monitor.captures import Capture, LockedMeanwhile, Order, Taken, next_try
 from monitor.evidence.camera import Camera, CaptureFailed
+from monitor.jobs.locked import is_locked, is_locked_at
 from monitor.store.store import Store
 
 LEASE = timedelta(minutes=3)
@@ -16,12 +18,16 @@ GIVEN_UP = f"The monitor itself failed on this post at each of {MOST_TRIES} trie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capturing:
-    """Takes due captures; posts vanish, so the most serious goes first."""
+    """Takes due captures; posts vanish, so the most serious goes first.
+
+    `evidence` is the folder in which the camera files them; without it nobody looks where redirects led.
+    """
 
     store: Store
     camera: Camera
     now: Callable[[], datetime]
     worker: str
+    evidence: Path | None = None
 
     def run(self) -> Capture | None:
         """Take the next due capture; None when none was due or it has to be tried again."""
@@ -31,6 +37,8 @@ class Capturing:
 
     def _take(self, order: Order, at: datetime) -> Capture | None:
         spent = order.attempts >= MOST_TRIES
+        if not order.media_lock and is_locked_at(self.store, order.url):
+            order = order.locked()  # by another alert, which may write the address in another way
         try:
             taken = self.camera.give_up(order, GIVEN_UP, at) if spent else self.camera.take(order, at)
             return self._book(order, taken)
@@ -48,7 +56,14 @@ class Capturing:
 
     def _book(self, order: Order, taken: Taken) -> Capture:
         try:
+            if not taken.locks:
+                self._refuse_locked(taken)
             return self.store.captures.book(taken, self.camera.place)
         except LockedMeanwhile:
             held_back = self.camera.withhold(order, taken, self.now())
             return self.store.captures.book(held_back, self.camera.place)
+
+    def _refuse_locked(self, taken: Taken) -> None:
+        """Nothing of a locked page is booked, by whatever address the browser came there."""
+        if self.evidence is not None and is_locked(self.store, self.evidence, taken):
+            raise LockedMeanwhile(f"{taken.id} is of a page that is locked")

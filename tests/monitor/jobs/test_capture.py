@@ -1,11 +1,13 @@
 """Capturing: tried again while the post may be there, then given up with honest words; never for ever."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import threat
+from sites import serving
 
 from monitor.captures import Kind, Progress
 from monitor.evidence.camera import Camera, CaptureFailed
@@ -99,3 +101,50 @@ def test_two_workers_never_take_the_same_capture(make_world: Any) -> None:
     assert one.app.capturing.run() is not None
     assert seen == [None]
     assert two.lens.orders == []
+
+
+def test_a_post_at_a_locked_address_that_is_written_otherwise_is_not_opened(world: Any) -> None:
+    """DOMAIN 3.7: the page was locked for another alert."""
+    post = world.wall.pin(threat(1), url="https://forum.example/t/7?utm_source=feed")
+    world.read()
+    world.app.store.forgetting.lock(["http://www.forum.example/t/7"], world.clock())
+
+    world.app.capturing.run()
+
+    (order,) = world.lens.orders
+    assert (order.url, order.media_lock, order.title, order.text) == (post.url, True, "", "")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("then", ["it ends there", "it goes on"])
+def test_a_post_that_leads_to_a_locked_page_leaves_a_record_and_nothing_else(
+    world: Any, tmp_path: Path, browser: Path, then: str
+) -> None:
+    """DOMAIN 3.7: nothing of a locked page comes in by the door of a short link."""
+    evidence = tmp_path / "evidence"
+    with serving() as site:
+        site.pages["/short"] = lambda visitor: visitor.lead_to("/post")
+        shown = f"<p>{threat(1)}</p>"
+        site.pages["/post"] = shown if then == "it ends there" else lambda visitor: visitor.lead_to("/fair")
+        site.pages["/fair"] = shown
+        world.wall.pin(threat(1), url=site.url("/short"))
+        world.read()
+        world.app.store.forgetting.lock([site.url("/post")], world.clock())
+        allow = frozenset({site.place})
+        with Camera(evidence, browser=browser, now=world.clock, versions="test", allow=allow) as camera:
+            capture = replace(world.app.capturing, camera=camera, evidence=evidence).run()
+
+    assert capture is not None
+    assert (capture.kind, capture.locks, capture.files) == (Kind.METADATA_ONLY, True, ())
+    assert [path.name for path in evidence.rglob("*") if path.is_file()] == ["record.json"]
+    assert "http" not in (evidence / capture.folder / "record.json").read_text()
+    assert world.app.store.alerts.get(1001).media_lock, "its page is shut, so it is"
+
+
+def test_what_leads_to_no_locked_page_is_taken(world: Any) -> None:
+    world.wall.pin(threat(1))
+    world.read()
+    world.app.store.forgetting.lock(["https://forum.example/t/7"], world.clock())
+
+    assert not world.app.capturing.run().locks
+    assert not world.lens.orders[0].media_lock
