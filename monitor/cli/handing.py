@@ -78,10 +78,6 @@ def redact(
     ],
     by: By = "",
     why: Why = "",
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", metavar="FILE", help="Write the copy to this new PNG file, and nowhere else."),
-    ] = None,
 ) -> None:
     """Make a copy of a picture with parts blacked out. The original is never touched.
 
@@ -96,23 +92,20 @@ def redact(
         if not reason:
             stop('Say what is covered and why: --why "the name of another child".')
         try:
-            file = app.hand_over().redact(found, _boxes(box), by=name, why=reason, to=to)
+            file = app.hand_over().redact(found, _boxes(box), by=name, why=reason)
         except CannotRedact as error:
             stop(str(error))
-        except FileExistsError:
-            stop(f"{to} is there already: name a new file.")
         except OSError as error:
             stop(
                 f"There is no copy: {error.strerror or error} ({error.filename or found.folder}). See to it, "
                 "and redact once more.",
                 NEEDS_A_PERSON,
             )
-        say(f"The copy is {file}: look at it before you hand it to anybody. The original is as it was.")
-        if to is None:
-            say(
-                "`monitor evidence export … --redacted instead` hands it over in place of the original, with "
-                "your reason for it."
-            )
+        say(
+            f"The copy is {file}: look at it before you hand it to anybody. The original is as it was.\n"
+            "`monitor evidence export … --redacted instead` hands it over in place of the original, with "
+            "your reason for it."
+        )
 
 
 def _receiver(whom: str) -> str:

@@ -8,8 +8,8 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -127,7 +127,8 @@ def redact(capture: Capture, boxes: Sequence[Box], evidence: Path) -> bytes:
     return covered(original, boxes)
 
 
-def keep(
+@contextmanager
+def kept(
     folder: Path,
     capture: Capture,
     content: bytes,
@@ -136,8 +137,8 @@ def keep(
     by: str,
     at: datetime,
     why: str,
-) -> Path:
-    """Put a redacted copy where exports find it; returns its file. Raises OSError.
+) -> Iterator[Path]:
+    """A redacted copy's file, which exports find once the block has ended well. Raises OSError.
 
     The picture comes first and what is told of it last, each of them whole: a copy of which nothing is told
     is none. Its number is never used again.
@@ -157,15 +158,16 @@ def keep(
         "why": why,
     }
     try:
-        _put(file.with_suffix(".json"), json.dumps(told, sort_keys=True).encode())
+        with _half(place, json.dumps(told, sort_keys=True).encode()) as half:
+            yield file
+            os.link(half, file.with_suffix(".json"))
     except BaseException:
         file.unlink()
         raise
-    return file
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """A new file for its owner's eyes alone, or none. Raises FileExistsError where there is one already."""
+def _write_new(path: Path, content: bytes) -> None:
+    """A new file for its owner's eyes alone, or none."""
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(opened, "wb") as file:
@@ -210,17 +212,19 @@ def _numbered(place: Path, content: bytes) -> Path:
     for number in count(max(_numbers(place), default=0) + 1):
         file = place / f"redacted-{number}.png"
         with suppress(FileExistsError):  # somebody covers something of the same capture at this moment
-            _put(file, content)
+            with _half(place, content) as half:
+                os.link(half, file)
             break
     return file
 
 
-def _put(path: Path, content: bytes) -> None:
-    """A new file, which appears whole or not at all. Raises FileExistsError where there is one already."""
-    half = path.with_name(f".half-{token_hex(8)}")
-    write_new(half, content)
+@contextmanager
+def _half(place: Path, content: bytes) -> Iterator[Path]:
+    """A file under no name that lasts, to be linked to its own: there it appears whole or not at all."""
+    half = place / f".half-{token_hex(8)}"
+    _write_new(half, content)
     try:
-        os.link(half, path)
+        yield half
     finally:
         half.unlink()
 

@@ -80,26 +80,21 @@ class HandOver:
             put(pack)
         return Handed(pack, wrong)
 
-    def redact(
-        self, capture: Capture, boxes: Sequence[Box], *, by: str, why: str, to: Path | None = None
-    ) -> Path:
-        """A copy of the capture's picture with these boxes black, in `to` or among the working copies.
+    def redact(self, capture: Capture, boxes: Sequence[Box], *, by: str, why: str) -> Path:
+        """A copy of the capture's picture with these boxes black, among the working copies.
 
         Raises CannotRedact and OSError.
         """
         at = self.now()
         redacting.refuse_locked(capture, locked=self._is_locked(capture))
         content = redacting.redact(capture, boxes, self._evidence)
-        if to is None:
-            file = redacting.keep(self._copies, capture, content, boxes, by=by, at=at, why=why)
-        else:
-            file = to
-            redacting.write_new(to, content)
         covered = ", ".join(map(str, boxes))
         copied = _event(capture, Deed.COPIED, by, "as a working copy, to cover parts of it", at)
         redacted = _event(capture, Deed.REDACTED, by, f"{why} (covered: {covered})"[:1_000], at)
-        self.store.custody.append(copied)
-        self.store.custody.append(replace(redacted, object_sha256=sha256(content)))
+        with redacting.kept(self._copies, capture, content, boxes, by=by, at=at, why=why) as file:
+            # First noted, then in its place: there is no copy that the log does not know.
+            self.store.custody.append(copied)
+            self.store.custody.append(replace(redacted, object_sha256=sha256(content)))
         return file
 
     def _matter(self, alert: Alert) -> Matter:

@@ -1,8 +1,12 @@
 """`monitor evidence export` and `redact`: what a person at a terminal reads."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +18,8 @@ from little_room import little_room
 
 from monitor.app import now, start
 from monitor.config.loading import load
-from monitor.evidence.redacting import Box, keep, write_new
+from monitor.custody import Deed
+from monitor.evidence.redacting import Box, kept, newest_copy
 
 CONFIDENTIAL = "keep it like a child-protection file"
 PC = "PC 4711, Harrowby police"
@@ -152,18 +157,6 @@ def test_what_has_no_redacted_copy_is_named_as_left_out(monitor: Any, tmp_path: 
     assert [path.name for path in (tmp_path / "pack" / "captures").iterdir()] == [first]
 
 
-def test_a_copy_is_never_written_over_another_file(monitor: Any, tmp_path: Path) -> None:
-    there = tmp_path / "print.png"
-    there.write_bytes(b"mine")
-    words = ("--box", "1,2,30,40", "--by", "Dana Lead", "--why", "another child", "--to", str(there))
-
-    result = monitor("evidence", "redact", captured(monitor), *words)
-
-    assert result.exit_code == 2
-    assert "is there already: name a new file" in result.output
-    assert there.read_bytes() == b"mine"
-
-
 def test_nothing_of_a_locked_alert_is_redacted(monitor: Any) -> None:
     # DOMAIN 3.7
     told = [json.loads(line) for line in monitor("alerts", "--all", "--json").output.splitlines()]
@@ -254,19 +247,77 @@ def test_a_redaction_for_which_there_is_no_room_leaves_nothing_behind(monitor: A
 
     with little_room(100):
         for content in (picture, b"a small one"):
-            with pytest.raises(OSError, match="too large"):
-                keep(tmp_path / "copies", capture, content, **told)
-        with pytest.raises(OSError, match="too large"):
-            write_new(tmp_path / "copy.png", picture)
+            with (
+                pytest.raises(OSError, match="too large"),
+                kept(tmp_path / "copies", capture, content, **told),
+            ):
+                pytest.fail("it is not noted in the log before there is room for it")
     assert list((tmp_path / "copies" / capture.id).iterdir()) == []
+    with kept(tmp_path / "copies", capture, picture, **told) as file:
+        assert newest_copy(tmp_path / "copies", capture.id) is None
+
+    assert sorted(path.name for path in file.parent.iterdir()) == ["redacted-1.json", "redacted-1.png"]
+
+
+_CUT_SHORT = """
+import os, signal, sys
+from monitor.cli.main import cli
+
+when, link = sys.argv.pop(1), os.link
+
+def cut_short(source, target):
+    last = target.suffix == ".json"
+    if not (last and when == "before"):
+        link(source, target)
+    if last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.link = cut_short
+cli()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_redaction_that_is_killed_leaves_no_copy_that_the_custody_log_does_not_know(
+    monitor: Any, tmp_path: Path, when: str
+) -> None:
+    words = ("evidence", "redact", captured(monitor), "--box", "1,2,30,40", "--by", "D", "--why", "a name")
+    environ = {**os.environ, **monitor.environ, "MONITOR_CONFIG": str(monitor.config)}
+
+    ended = subprocess.run([sys.executable, "-c", _CUT_SHORT, when, *words], env=environ, check=False)
+
+    assert ended.returncode == -signal.SIGKILL
+    with closing(start(load(monitor.config, monitor.environ))) as app:
+        entries = [one.event for one in app.store.custody.of_capture(captured(monitor))]
+    (noted,) = [one.object_sha256 for one in entries if one.deed is Deed.REDACTED]
+    copy = newest_copy(working(monitor).parent, captured(monitor))
+    assert (copy and copy.sha256) == (None if when == "before" else noted)
+    result = exported(monitor, tmp_path / "pack", "--redacted", "instead")
+    if when == "before":
+        assert "the newest copy is not" in result.output
+        assert covering(monitor).exit_code == 0
+        result = exported(monitor, tmp_path / "pack", "--redacted", "instead")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_redacted_copy_lies_where_exports_find_it_and_nowhere_else(monitor: Any, tmp_path: Path) -> None:
+    elsewhere = covering(monitor, "--to", str(tmp_path / "copy.png"))
+    result = covering(monitor)
+
+    assert elsewhere.exit_code == 2
     assert not (tmp_path / "copy.png").exists()
-    kept = keep(tmp_path / "copies", capture, picture, **told)
-
-    assert sorted(path.name for path in kept.parent.iterdir()) == ["redacted-1.json", "redacted-1.png"]
+    assert str(working(monitor) / "redacted-1.png") in result.output
 
 
-def test_a_copy_that_cannot_be_written_is_told_in_a_sentence(monitor: Any, tmp_path: Path) -> None:
-    result = covering(monitor, "--to", str(tmp_path / "nowhere" / "copy.png"))
+def test_a_copy_that_cannot_be_written_is_told_in_a_sentence_and_not_noted(monitor: Any) -> None:
+    place = working(monitor)
+    place.rmdir()
+    place.write_bytes(b"a file where the folder should be")
+
+    result = covering(monitor)
 
     assert result.exit_code == 1
-    assert "There is no copy: No such file or directory" in result.output
+    assert "There is no copy: File exists" in result.output
+    with closing(start(load(monitor.config, monitor.environ))) as app:
+        deeds = [one.event.deed for one in app.store.custody.of_capture(captured(monitor))]
+    assert Deed.REDACTED not in deeds
