@@ -1,7 +1,6 @@
 """`monitor evidence capture`, `upload`, `quarantine`: what a person has kept, or shut away, by hand."""
 
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -22,13 +21,7 @@ OWN_PRINT = "a member of staff's own screen print"
 LONGEST_REASON = 1000
 LONGEST_DEVICE = 200
 LONGEST_ADDRESS = 2_000
-
-
-class Edited(StrEnum):
-    """Whether a picture is as it was taken."""
-
-    YES = "yes"
-    NO = "no"
+_EDITED = {"yes": True, "no": False}
 
 
 AlertNumber = Annotated[
@@ -89,7 +82,7 @@ def upload(
         typer.Option(
             "--seen",
             metavar="TIME",
-            help='When it was seen, by the clock here: "2026-11-20 21:40".',
+            help='When it was seen, by the clock here: "20/11/2026 21:40" or "2026-11-20 21:40".',
             show_default=False,
         ),
     ] = "",
@@ -101,14 +94,14 @@ def upload(
         ),
     ] = "",
     edited: Annotated[
-        Edited | None,
+        str,
         typer.Option(
             "--edited",
             metavar="yes|no",
             help="Whether it was changed since, cropped too.",
             show_default=False,
         ),
-    ] = None,
+    ] = "",
     reason: Reason = "",
     alert: AlertNumber = "",
     school: School = "",
@@ -124,7 +117,7 @@ def upload(
 
     It is refused, before a byte is read, unless you confirm that it shows no nude or semi-nude child.
 
-    For example: `monitor evidence upload print.png --url https://forum.example/t/7 --seen "2026-11-20 21:40"
+    For example: `monitor evidence upload print.png --url https://forum.example/t/7 --seen "20/11/2026 21:40"
     --by "Dana Lead" --device "school laptop" --edited no --no-nude-or-semi-nude-child --alert A-1044`.
     Without an alert it goes after the retention time, and can neither be held nor handed over.
     """
@@ -133,16 +126,18 @@ def upload(
             "Nothing was read. Confirm with --no-nude-or-semi-nude-child that the picture shows no nude or "
             f"semi-nude child. If it does, or may: do not bring it here. {WHAT_TO_DO}"
         )
-    if not url or not seen or not device or edited is None:
+    if not url or not seen or not device or not edited:
         stop(
             "Say where, when and how it was seen: --url, --seen, --device and --edited yes|no are all needed."
         )
+    if edited not in _EDITED:
+        stop("Say whether the picture was changed since, cropped too: --edited yes, or --edited no.")
     with opened(config) as app:
         wish = _wish(app, url, alert=alert, school=school, by=by, reason=reason or OWN_PRINT)
         brought = Brought(
             seen_at=_moment(app, seen),
             device=clean(device, LONGEST_DEVICE),
-            edited=edited is Edited.YES,
+            edited=_EDITED[edited],
             file_name=clean(file.name, LONGEST_DEVICE),
         )
         try:
@@ -173,7 +168,13 @@ def quarantine(
         found = found_capture(app, capture_id)
         if found.forgotten_at is not None:
             stop(f"{found.id} was deleted under the retention rules: there is nothing to shut away.")
-        name, reason = named(by), _reason(why, "What happened, without describing the picture")
+        name = named(by)
+        reason = _reason(
+            why,
+            "What happened, without describing the picture",
+            "Say what happened, without describing the picture; it stands in the custody log: "
+            '--why "sent by mistake".',
+        )
         try:
             moved = _by_hand(app).quarantine(found, by=name, why=reason)
         except OSError as error:
@@ -197,7 +198,11 @@ def _wish(app: App, url: str, *, alert: str, school: str, by: str, reason: str) 
         school=found.school if found else _school(app, school),
         alert=found,
         by=named(by),
-        why=_reason(reason, "Why is it needed"),
+        why=_reason(
+            reason,
+            "Why is it needed",
+            'Say why it is needed; it stands in the record: --reason "a call from a parent".',
+        ),
     )
 
 
@@ -210,24 +215,33 @@ def _school(app: App, given: str) -> str:
     return next(iter(known))
 
 
-def _reason(given: str, what: str) -> str:
+def _reason(given: str, what: str, missing: str) -> str:
     reason = clean(given or asked(what), LONGEST_REASON)
     if not reason:
-        stop("Say why, in a few words: it stands in the record.")
+        stop(missing)
     return reason
 
 
 def _moment(app: App, written: str) -> datetime:
     """A time by the clocks here. Of one that comes twice, when they go back, it is the first."""
     try:
-        read = datetime.fromisoformat(written.strip())
-        at = read if read.tzinfo else read.replace(tzinfo=app.write.manner.zone)
-        good = at <= now() and plausible(at, now())
+        at = _read(written.strip(), app.write.manner.zone)
+        good, to_come = plausible(at, now()), at > now()
     except (ValueError, OverflowError):
-        good = False
+        good = to_come = False
+    if to_come:
+        stop(f'--seen "{clean(written)}" is still to come: write the day and time when it was seen.')
     if not good:
-        stop('Write when it was seen, and not later than now: --seen "2026-11-20 21:40".')
+        stop('Write when it was seen, day, month, year and time: --seen "20/11/2026 21:40".')
     return at
+
+
+def _read(written: str, zone: tzinfo) -> datetime:
+    """As people here write a time, or as ISO 8601 has it. Raises ValueError."""
+    if "/" in written:
+        return datetime.strptime(written, "%d/%m/%Y %H:%M").replace(tzinfo=zone)
+    read = datetime.fromisoformat(written)
+    return read if read.tzinfo else read.replace(tzinfo=zone)
 
 
 def _by_hand(app: App) -> ByHand:

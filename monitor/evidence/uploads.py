@@ -24,12 +24,12 @@ def received(file: Path) -> Paper:
     try:
         content = _read(file)
     except OSError as error:
-        raise Unfit(f"The file cannot be read: {error.strerror or error}.") from error
+        raise Unfit(f"{file} cannot be read: {error.strerror or error}.") from error
     for beginning, (name, media_type) in _TYPES.items():
         if content.startswith(beginning):
             return Paper(name=name, role=Kind.MANUAL_UPLOAD, media_type=media_type, content=content)
     raise Unfit(
-        "This is neither PNG, nor JPEG, nor PDF, whatever it is called: take a picture of the screen, or "
+        f"{file} is neither PNG, nor JPEG, nor PDF, whatever it is called: take a picture of the screen, or "
         "print the page to a PDF file."
     )
 
@@ -38,8 +38,8 @@ def _read(file: Path) -> bytes:
     # Not waiting: what is named may be a pipe into which nobody ever writes.
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            raise Unfit("This is not a file.")
+            raise Unfit(f"{file} is not a file.")
         content = opened.read(LARGEST + 1)
     if len(content) > LARGEST:
-        raise Unfit(f"The file is larger than {LARGEST // 1_000_000} MB: a picture of the screen is smaller.")
+        raise Unfit(f"{file} is larger than {LARGEST // 1_000_000} MB: a picture of the screen is smaller.")
     return content

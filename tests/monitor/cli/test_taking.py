@@ -193,7 +193,7 @@ def test_what_does_not_begin_as_a_picture_is_refused_whatever_it_is_called(
     result = plain(*uploading(file))
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("This is neither PNG, nor JPEG, nor PDF")
+    assert result.stderr.startswith(f"{file} is neither PNG, nor JPEG, nor PDF")
     assert kept(plain) == []
 
 
@@ -230,22 +230,60 @@ def test_what_is_no_file_is_refused_without_waiting_for_it(plain: Monitor, tmp_p
     os.mkfifo(pipe)
 
     for path, said in (
-        (pipe, "not a file"),
-        (tmp_path, "not a file"),
-        (tmp_path / "x.png", "cannot be read"),
+        (pipe, "is not a file"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path / "x.png", "cannot be read: No such file or directory"),
     ):
         result = plain(*uploading(path))
         assert result.exit_code == 2
-        assert said in result.stderr.replace("Is a directory", "not a file")
+        assert f"{path} {said}" in result.stderr
     assert kept(plain) == []
 
 
-@pytest.mark.parametrize("seen", ["yesterday", "2999-01-01 12:00", "1066-10-14 09:00", "2026-13-01", "\x1b"])
+@pytest.mark.parametrize(
+    "seen", ["yesterday", "1066-10-14 09:00", "2026-13-01", "11/20/2026 21:40", "20/11/2026", "/", "\x1b"]
+)
 def test_a_time_that_cannot_be_is_refused(plain: Monitor, print_: Path, seen: str) -> None:
     result = plain(*uploading(print_, "--seen", seen))
 
     assert result.exit_code == 2
-    assert "Write when it was seen" in result.stderr
+    assert 'Write when it was seen, day, month, year and time: --seen "20/11/2026 21:40"' in result.stderr
+
+
+@pytest.mark.parametrize("seen", ["2999-01-01 12:00", "31/12/2999 12:00", "9999-12-31 23:59"])
+def test_a_time_that_is_still_to_come_is_refused_as_such(plain: Monitor, print_: Path, seen: str) -> None:
+    result = plain(*uploading(print_, "--seen", seen))
+
+    assert result.exit_code == 2
+    assert f'--seen "{seen}" is still to come' in result.stderr
+    assert kept(plain) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("20/11/2026 21:40", "2026-11-20T21:40+00:00"),
+        ("1/6/2026 9:05", "2026-06-01T09:05+01:00"),
+        (" 25/10/2026 01:30 ", "2026-10-25T01:30+01:00"),
+        ("2026-06-01 09:05", "2026-06-01T09:05+01:00"),
+    ],
+)
+def test_a_time_may_be_written_as_people_here_write_it(
+    plain: Monitor, print_: Path, written: str, meant: str
+) -> None:
+    result = plain(*uploading(print_, "--seen", written))
+
+    assert result.exit_code == 0, result.output
+    (capture,) = kept(plain)
+    assert record_of(plain, capture)["manual_upload"]["seen_at_local"] == meant
+
+
+def test_whether_it_was_edited_is_yes_or_no(plain: Monitor, print_: Path) -> None:
+    result = plain(*uploading(print_, "--edited", "maybe"))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--edited yes, or --edited no" in result.stderr
+    assert "Value error" not in result.stderr
 
 
 @pytest.mark.parametrize("url", ["https://[::1", "about:blank", "forum.example", "\x1b"])
@@ -429,7 +467,7 @@ def test_a_capture_needs_a_name_a_reason_and_a_school_where_there_are_several(co
     unknown = monitor(*capturing(url, "--school", "elsewhere"))
 
     assert "Say who you are" in unnamed.stderr
-    assert "Say why" in unreasoned.stderr
+    assert 'Say why it is needed; it stands in the record: --reason "' in unreasoned.stderr
     assert "--school alder-lane or harrowby-green" in schoolless.stderr
     assert "--school alder-lane or harrowby-green" in unknown.stderr
     assert {one.exit_code for one in (unnamed, unreasoned, schoolless, unknown)} == {2}
@@ -585,6 +623,16 @@ def test_what_is_in_quarantine_is_shown_copied_printed_and_backed_up_nowhere(
     with tarfile.open(backup) as tar:
         assert not [name for name in tar.getnames() if "quarantine" in name or "upload" in name]
     assert "in quarantine: do not open" in plain("evidence", "list").output
+
+
+def test_what_is_shut_away_without_saying_what_happened_is_refused(plain: Monitor, print_: Path) -> None:
+    plain(*uploading(print_))
+    (capture,) = kept(plain)
+
+    result = plain("evidence", "quarantine", capture.id, "--by", "Dana Lead")
+
+    assert result.exit_code == 2
+    assert 'it stands in the custody log: --why "sent by mistake"' in result.stderr
 
 
 def test_verify_knows_that_it_was_moved_and_not_lost(plain: Monitor, print_: Path) -> None:
