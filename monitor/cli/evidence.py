@@ -27,14 +27,13 @@ from monitor.cli.terminal import (
 )
 from monitor.clocks import local
 from monitor.custody import Deed, Event
-from monitor.evidence.archive import RECORD
+from monitor.evidence.archive import LARGEST_RECORD, RECORD
 from monitor.evidence.printing import PrintFailed, as_pdf, record_html
 from monitor.evidence.record import defanged, defanged_in
 from monitor.jobs.locked import is_locked
 
 LONGEST_WHY = 1000
 QUARANTINED = "in quarantine: do not open"
-_LARGEST_RECORD = 5_000_000
 
 CaptureId = Annotated[str, typer.Argument(metavar="CAPTURE", help="The capture's id, as `list` shows it.")]
 Why = Annotated[
@@ -189,7 +188,9 @@ def show(
         else:
             say("\n".join(_whole(app, found)))
         if pdf is not None:
-            write_bytes_for_us_alone(pdf, _printed(app, found))
+            printed = _printed(app, found)
+            app.store.custody.append(event_of(found, Deed.COPIED, viewer, reason))
+            write_bytes_for_us_alone(pdf, printed)
             say(f"The record is printed to {pdf}.")
         if picture is not None:
             _copy(app, found, picture, event_of(found, Deed.COPIED, viewer, reason))
@@ -382,7 +383,7 @@ def _record(app: App, capture: Capture) -> Mapping[str, Any]:
         return {}
     try:
         with (app.config.data / "evidence" / capture.folder / RECORD).open("rb") as file:
-            read = json.loads(file.read(_LARGEST_RECORD))
+            read = json.loads(file.read(LARGEST_RECORD))
     except (OSError, ValueError, RecursionError):
         return {}
     record = read if isinstance(read, dict) else {}

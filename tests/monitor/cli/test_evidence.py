@@ -4,16 +4,19 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from markupsafe import escape
 from typer.testing import Result
 
 from monitor.app import App, start
 from monitor.captures import Capture, Kind
 from monitor.config.loading import load
 from monitor.custody import Deed, Entry
+from monitor.evidence.printing import record_html
 from monitor.store.tables import captures
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
@@ -383,6 +386,35 @@ def test_a_record_is_printed_on_paper(monitor: Monitor, pictured: Capture, tmp_p
     assert result.exit_code == 0, result.output
     assert paper.read_bytes().startswith(b"%PDF-")
     assert paper.stat().st_mode & 0o777 == 0o600
+    copied = custody_of(monitor, pictured)[-1].event
+    assert (copied.deed, copied.by, copied.why) == (Deed.COPIED, "Dana Lead", "to decide on the referral")
+
+
+def test_a_record_that_could_not_be_printed_is_not_noted_as_copied(
+    monitor: Monitor, pictured: Capture, tmp_path: Path
+) -> None:
+    nowhere = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    bare: Monitor = replace(monitor, environ=monitor.environ | nowhere)  # type: ignore[type-var]
+
+    result = bare("evidence", "show", pictured.id, *LOOK, "--pdf", str(tmp_path / "record.pdf"))
+
+    assert result.exit_code == 2
+    assert "There is no browser to print with" in result.stderr
+    assert [entry.event.deed for entry in custody_of(monitor, pictured)] == [Deed.CAPTURED, Deed.VIEWED]
+
+
+def test_on_paper_each_reason_is_a_sentence_of_its_own(monitor: Monitor) -> None:
+    with app_of(monitor) as app:
+        evidence = app.config.data / "evidence"
+    records = [json.loads((evidence / one.folder / "record.json").read_bytes()) for one in taken(monitor)]
+    several = [one for one in records if len(one["why"]["rules"]) > 1]
+
+    pages = [record_html(one, evidence) for one in several]
+
+    assert several
+    assert [page for page in pages if ".;" in page] == []
+    for record, page in zip(several, pages, strict=True):
+        assert escape(" ".join(record["why"]["rules"])) in page
 
 
 def test_a_page_with_a_picture_of_the_post_is_noted_as_looked_at(monitor: Monitor, tmp_path: Path) -> None:
