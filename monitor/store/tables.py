@@ -511,7 +511,8 @@ tombstones = Table(
     _moment("at"),
     sqlite_with_rowid=False,
 )
-"""Keyed hashes of forgotten posts, so that they never come back as new."""
+"""Keyed hashes of forgotten posts, so that they never come back as new, and of locked pages, so that they
+stay locked whatever becomes of their alerts (store/forgetting.py)."""
 
 heartbeats = Table(
     "heartbeats",
