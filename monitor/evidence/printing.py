@@ -34,10 +34,9 @@ _MOST_BYTES = 64 * 1024 * 1024
 _PAGE_MM, _BESIDE_MM, _FIGURE_MM = 180.0, 80.0, 240.0
 _STRIP_MM, _STRIP_TALLEST_MM = 120.0, 120.0
 _MM = 25.4 / 96
-_NOT_HERE = (
-    "The picture is not printed: its file is missing here, sealed, or no longer as it was recorded. Its hash "
-    "below tells which picture it must be."
-)
+_MISSING = "The picture is not printed: its file is missing here. Its hash tells which picture it must be."
+_SEALED = "The picture is not printed: its file is sealed, and opens with a key that the school has."
+_ALTERED = "The picture is NOT printed: its file is not the one that was recorded, but changed or exchanged."
 _NO_PICTURE = "The file is not printed here, since it is no picture of a kind and size that can be."
 _ROLES = {
     "text": "the post's words, as given",
@@ -102,7 +101,7 @@ def record_html(record: Mapping[str, Any], folder: Path) -> str:
     return _TEMPLATES.get_template("record.html").render(
         record=record,
         kind=_kind(record.get("kind")),
-        is_card=any(file.get("role") == Kind.RENDERED_CARD for file in files) and not locked,
+        is_card=_chief(files).get("role") == Kind.RENDERED_CARD and not locked,
         locked=locked,
         name=re.sub(r"[^A-Za-z0-9-]", "", str(record.get("capture_id", "")))[:40],
         addresses=_addresses(record),
@@ -162,13 +161,13 @@ def _run(browser: Path, scratch: Path, seconds: float) -> None:
 
 def picture_in(files: Sequence[Mapping[str, Any]], folder: Path) -> tuple[Picture | None, str]:
     """The chief picture as it is printed; else, where there should be one, why there is none."""
-    chief = next((file for file in files if file.get("role") in PICTURES), None)
-    if chief is None:
+    chief = _chief(files)
+    if not chief:
         return None, ""
     content = _unchanged(chief, folder)
     size = _size(content) if content else None
     if content is None or size is None:
-        return None, _NOT_HERE if content is None else _NO_PICTURE
+        return None, _NO_PICTURE if content is not None else _not_printed(chief, folder)
     strip = next((file for file in files if file.get("role") == "strip"), None)
     beside = None if strip is None else _unchanged(strip, folder)
     width = min(size[0] * _MM, _PAGE_MM)
@@ -187,6 +186,20 @@ def picture_in(files: Sequence[Mapping[str, Any]], folder: Path) -> tuple[Pictur
     ), ""
 
 
+def _chief(files: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The file that is the chief picture; an empty one where there is none."""
+    return next((file for file in files if file.get("role") in PICTURES), {})
+
+
+def _not_printed(file: Mapping[str, Any], folder: Path) -> str:
+    """Why a picture cannot be printed whose content is not here as it was recorded."""
+    if not _is_sane(file) or (folder / _name(file)).exists():
+        return _ALTERED
+    # Sealed files keep their ending in the record; opened, they lie beside it without.
+    sealed = file.get("name") != _name(file) and (folder / str(file["name"])).exists()
+    return _SEALED if sealed else _MISSING
+
+
 def _strip_size(strip: bytes | None, width: float) -> tuple[float, float]:
     """How wide and high a strip is printed, in mm: one with an endless address smaller, but whole."""
     size = _size(strip) if strip else None
@@ -198,13 +211,18 @@ def _strip_size(strip: bytes | None, width: float) -> tuple[float, float]:
 
 def _unchanged(file: Mapping[str, Any], folder: Path) -> bytes | None:
     """The content of a file as it was recorded; None where it is not there, or another."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", _name(file)):
+    if not _is_sane(file):
         return None
     try:
         content = _read(folder / _name(file))
     except OSError:
         return None
     return content if hashlib.sha256(content).hexdigest() == file.get("sha256") else None
+
+
+def _is_sane(file: Mapping[str, Any]) -> bool:
+    """Whether its name leads nowhere else."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", _name(file)) is not None
 
 
 def _name(file: Mapping[str, Any]) -> str:

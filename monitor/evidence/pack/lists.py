@@ -145,9 +145,11 @@ def _note(exhibit: Exhibit) -> str:
         return "locked after it was taken: what was kept stays with the school; do not open the address"
     if exhibit.locked:
         return "locked: not viewed, not copied; do not open the address"
-    if any(file.sealed_sha256 for file in exhibit.capture.files):
+    if exhibit.sealed:
         return "sealed: the school opens it first"
-    return "a redacted copy is here too" if exhibit.copy else ""
+    if exhibit.copy is None:
+        return ""
+    return "a redacted copy is here in its place" if exhibit.withheld else "a redacted copy is here too"
 
 
 def _redactions(exhibit: Exhibit) -> Iterable[Mapping[str, str]]:

@@ -15,7 +15,7 @@ from monitor.custody import Deed, Entry
 from monitor.evidence.archive import LARGEST_RECORD, RECORD, sha256
 from monitor.evidence.lettering import visible
 from monitor.evidence.record import defanged
-from monitor.evidence.redacting import WorkingCopy
+from monitor.evidence.redacting import CannotRedact, WorkingCopy, picture_of
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESSES = ("url_requested", "url_final", "url_as_told")
@@ -25,6 +25,10 @@ LOCKED_LATER = (
     "Do not open the address to look."
 )
 NO_COPY = "it has no redacted copy"
+NO_PICTURE = "it has no picture to cover"
+SEALED = "its picture is sealed, and cannot be covered here"
+BARE = frozenset({NO_COPY, NO_PICTURE, SEALED})
+"""Why a capture is left out where only redacted copies are handed on."""
 _REDACTED = "a copy with parts blacked out is handed on in its place"
 _HOW_IT_CAME = frozenset({Deed.CAPTURED, Deed.STAMPED, Deed.REDACTED})
 
@@ -105,6 +109,11 @@ class Exhibit:
         return self.locked and not self.record.get("media_lock")
 
     @property
+    def sealed(self) -> bool:
+        """Whether the school has to open some of its files first."""
+        return any(f.sealed_sha256 and f.name in self.files for f in self.capture.files)
+
+    @property
     def metadata_only(self) -> bool:
         """Whether even the record stays with the school, since it names the address as it is."""
         return any(one.file == RECORD for one in self.withheld)
@@ -130,7 +139,7 @@ def exhibits(matter: Matter, handing: Handing, evidence: Path) -> tuple[list[Exh
             why = f"its record cannot be read on this machine ({type(error).__name__})"
         one = None if why else _exhibit(matter, handing, capture, record)
         if one is None or _is_bare(handing, one):
-            absent.append(Absent(capture, why or NO_COPY))
+            absent.append(Absent(capture, why or _uncovered(capture)))
         else:
             there.append(one)
     return there, absent
@@ -265,6 +274,15 @@ def _is_bare(handing: Handing, exhibit: Exhibit) -> bool:
     """Whether it would be handed over whole where only redacted copies are to be."""
     instead = handing.redacted is Redacted.INSTEAD
     return instead and exhibit.copy is None and exhibit.files not in ((), (RECORD,))
+
+
+def _uncovered(capture: Capture) -> str:
+    """Why there is no redacted copy of a capture."""
+    try:
+        picture_of(capture)
+    except CannotRedact:
+        return SEALED if any(file.sealed_sha256 for file in capture.files) else NO_PICTURE
+    return NO_COPY
 
 
 def _instead(handing: Handing, copy: WorkingCopy | None) -> bool:

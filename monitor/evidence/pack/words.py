@@ -17,6 +17,7 @@ from monitor.evidence.pack.matter import (
     Exhibit,
     Handing,
     Matter,
+    Redacted,
     anchors_for,
     entries_of,
     entries_told,
@@ -78,7 +79,12 @@ class Told:
     @property
     def sealed(self) -> bool:
         """Whether the school has to open files first."""
-        return any(file.sealed_sha256 for one in self.shown for file in one.exhibit.capture.files)
+        return any(one.exhibit.sealed for one in self.shown)
+
+    @property
+    def instead(self) -> bool:
+        """Whether redacted copies stand in the place of what was kept."""
+        return self.handing.redacted is Redacted.INSTEAD
 
     @property
     def brought(self) -> bool:

@@ -22,8 +22,10 @@ from monitor.anchors import Anchor, Stamp
 from monitor.evidence.archive import canonical
 from monitor.evidence.pack import lists, words
 from monitor.evidence.pack.matter import (
+    BARE,
     LOCKED_LATER,
     NO_COPY,
+    SEALED,
     Absent,
     Exhibit,
     Handing,
@@ -130,12 +132,21 @@ def _refuse_uncovered(
             "it was lost, or written elsewhere with --to. Cover them again (`monitor evidence redact`), "
             "then export."
         )
-    bare = [one.capture.id for one in absent if one.why == NO_COPY]
-    if bare and not any(one.copy for one in there):
-        raise PackFailed(
-            f"No capture of {matter.label} has a redacted copy to hand over instead. Cover what is to be "
-            f"covered first: `monitor evidence redact {bare[0]}`."
-        )
+    bare = [one for one in absent if one.why in BARE]
+    if not bare or any(one.copy for one in there):
+        return
+    none = f"No capture of {matter.label} has a redacted copy to hand over instead."
+    for one in bare:
+        if one.why == NO_COPY:
+            raise PackFailed(
+                f"{none} Cover what is to be covered first: `monitor evidence redact {one.capture.id}`."
+            )
+    whys = "; ".join(f"{one.capture.id}: {one.why}" for one in bare)
+    sealed = any(one.why == SEALED for one in bare)
+    raise PackFailed(
+        f"{none} {whys}."
+        + (' docs/sealing.md, "Redacting what is sealed", says what to do.' if sealed else "")
+    )
 
 
 @contextmanager

@@ -139,19 +139,45 @@ def test_answers_and_mails_are_called_the_part_that_is_kept(sheet: Sheet, tmp_pa
     assert "the part of a mail that told of the post" in page
 
 
-@pytest.mark.parametrize("left", [b"", b"another picture"])
-def test_a_picture_that_is_not_the_recorded_one_is_not_printed(
-    sheet: Sheet, tmp_path: Path, left: bytes
+@pytest.mark.parametrize(
+    ("name", "left", "said"),
+    [
+        pytest.param("screenshot.png", "", "its file is missing here", id="missing"),
+        pytest.param("screenshot.png.age", "screenshot.png.age", "its file is sealed", id="sealed"),
+        pytest.param("screenshot.png.age", "", "its file is missing here", id="missing-though-sealed"),
+        pytest.param("screenshot.png", "screenshot.png", "not the one that was recorded", id="altered"),
+        pytest.param(
+            "screenshot.png.age", "screenshot.png", "not the one that was recorded", id="altered-once-opened"
+        ),
+    ],
+)
+def test_a_picture_that_is_missing_sealed_or_altered_is_not_printed_and_the_page_says_which(
+    sheet: Sheet, tmp_path: Path, name: str, left: str, said: str
 ) -> None:
-    record = sheet({"screenshot.png": ("element_screenshot", _png())})
-    (tmp_path / "screenshot.png").unlink()
+    record = sheet({name: ("element_screenshot", _png())})
+    (tmp_path / name).unlink()
     if left:
-        (tmp_path / "screenshot.png").write_bytes(left)
+        (tmp_path / left).write_bytes(b"another picture")
 
     page = record_html(record, tmp_path)
 
+    sentences = ("its file is missing here", "its file is sealed", "not the one that was recorded")
     assert "data:image" not in page
-    assert "no longer as it was recorded" in page
+    assert [sentence for sentence in sentences if sentence in page] == [said]
+
+
+def test_a_card_beside_a_screen_print_does_not_make_the_print_a_reconstruction(
+    sheet: Sheet, tmp_path: Path
+) -> None:
+    files = {
+        "screenshot.png": ("page_screenshot", _png()),
+        "card.png": ("rendered_card", _png(300, 300)),
+    }
+
+    page = record_html(sheet(files, kind="page_screenshot"), tmp_path)
+
+    assert "The picture is a reconstruction from data" not in page
+    assert "It shows what this machine was given at this address" in page
 
 
 def test_domain_3_7_of_a_locked_one_no_picture_is_printed_whatever_lies_there(

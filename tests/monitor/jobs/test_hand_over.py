@@ -1157,6 +1157,21 @@ def test_sealed_files_are_handed_over_sealed_and_checked_again_once_they_are_ope
     assert ("NOT what was recorded and sealed" in what for _, what in fails(tmp_path / "pack"))
 
 
+def test_a_sealed_pack_says_on_its_first_page_that_it_is_sealed(tmp_path: Path) -> None:
+    with open_office(tmp_path, sealer=Sealer([KeyPair.new().public, KeyPair.new().public])) as office:
+        alert = office.alert()
+        handed = office.export(alert, tmp_path / "pack")
+        with pytest.raises(PackFailed, match=r"its picture is sealed.*docs/sealing\.md, \"Redacting what is"):
+            office.export(alert, tmp_path / "covered", Redacted.INSTEAD)
+
+    first = (tmp_path / "pack" / "summary.html").read_text("utf-8").split('<section class="next">')[0]
+    assert handed.pack.exhibits[0].sealed
+    assert ", <strong>sealed</strong>" in first
+    assert "Files of this pack are sealed" in first
+    assert "Files of this pack are sealed" in (tmp_path / "pack" / "explanation.html").read_text("utf-8")
+    assert "its file is sealed" in (tmp_path / "pack" / "summary.html").read_text("utf-8")
+
+
 # Redacted copies
 
 
@@ -1209,6 +1224,10 @@ def test_a_redacted_copy_goes_beside_the_original_or_in_place_of_all_that_shows_
     assert (place / "redacted-1.png").read_bytes() == copy.read_bytes()
     assert (place / "screenshot.png").exists() is not instead
     assert (place / "page.wacz").exists() is not instead
+    readme = (tmp_path / "pack" / "README.txt").read_text("ascii")
+    assert ("each capture as it was kept" in readme) is not instead
+    (note,) = (row["note"] for row in rows(tmp_path / "pack", "exhibit_list.csv"))
+    assert note == ("a redacted copy is here in its place" if instead else "a redacted copy is here too")
     listed = rows(tmp_path / "pack", "redactions.csv")
     assert "20,20,300,60" in {row["boxes"] for row in listed}
     original = next(file for file in capture.files if file.name == "screenshot.png")
@@ -1231,6 +1250,21 @@ def test_instead_leaves_out_what_has_no_redacted_copy(office: Office, tmp_path: 
     assert nowhere(tmp_path / "pack", "meet by the gate")
     for name in ("README.txt", "exhibit_list.csv"):
         assert "it has no redacted copy" in (tmp_path / "pack" / name).read_text("utf-8-sig")
+
+
+def test_what_has_no_picture_is_left_out_without_the_advice_to_cover_it(
+    office: Office, tmp_path: Path
+) -> None:
+    alert = office.alert()
+    capture = office.app.store.captures.of_alert(alert.number)[0]
+    bare = office.take(alert, Kind.METADATA_ONLY, text="Everybody meet by the gate.")
+    office.hand().redact(capture, [Box(20, 20, 300, 60)], by=BY, why="another child's name")
+
+    handed = office.export(alert, tmp_path / "pack", Redacted.INSTEAD)
+
+    assert [(one.capture.id, one.why) for one in handed.pack.absent] == [
+        (bare.id, "it has no picture to cover")
+    ]
 
 
 def test_instead_says_nothing_of_holds_of_other_hand_overs_and_of_captures_that_are_left_out(
