@@ -339,7 +339,9 @@ def build(
             poll=poll,
             streams={name: source for name, source in sources.items() if isinstance(source, Stream)},
         ),
-        capturing=Capturing(store=store, camera=camera, now=now, worker=worker),
+        capturing=Capturing(
+            store=store, camera=camera, now=now, worker=worker, evidence=config.data / "evidence"
+        ),
         anchoring=Anchoring(
             store=store,
             keys=config.data / "keys",

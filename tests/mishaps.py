@@ -20,7 +20,7 @@ from monitor.jobs.capture import Capturing
 def at_work(vault: Vault, worker: str = "worker") -> Capturing:
     """The job that takes captures, with a camera that has no browser."""
     camera = Camera(vault.root, browser=None, now=vault.now, versions="monitor 0.0.0")
-    return Capturing(store=vault.store, camera=camera, now=vault.now, worker=worker)
+    return Capturing(store=vault.store, camera=camera, now=vault.now, worker=worker, evidence=vault.root)
 
 
 def order(vault: Vault, *numbers: int) -> None:

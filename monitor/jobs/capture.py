@@ -20,14 +20,14 @@ GIVEN_UP = f"The monitor itself failed on this post at each of {MOST_TRIES} trie
 class Capturing:
     """Takes due captures; posts vanish, so the most serious goes first.
 
-    `evidence` is the folder in which the camera files them; without it nobody looks where redirects led.
+    `evidence` is the folder in which the camera files them.
     """
 
     store: Store
     camera: Camera
     now: Callable[[], datetime]
     worker: str
-    evidence: Path | None = None
+    evidence: Path
 
     def run(self) -> Capture | None:
         """Take the next due capture; None when none was due or it has to be tried again."""
@@ -65,5 +65,5 @@ class Capturing:
 
     def _refuse_locked(self, taken: Taken) -> None:
         """Nothing of a locked page is booked, by whatever address the browser came there."""
-        if self.evidence is not None and is_locked(self.store, self.evidence, taken):
+        if is_locked(self.store, self.evidence, taken):
             raise LockedMeanwhile(f"{taken.id} is of a page that is locked")
