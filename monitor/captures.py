@@ -51,6 +51,14 @@ PICTURES: frozenset[str] = frozenset(
 `screenshot`."""
 
 
+_WITHOUT_A_PRINT = frozenset({Kind.API_JSON, Kind.RENDERED_CARD, Kind.EMAIL_FORWARD, Kind.METADATA_ONLY})
+BY_HAND = (
+    "Take one by hand: open the address in a browser that is not logged in, so that address, date and "
+    "time can be seen, press Print Screen, and bring the picture in with `monitor evidence upload`."
+)
+"""For staff, and no part of any record: those of the first versions have it among their limits."""
+
+
 class Progress(StrEnum):
     """How far a capture has come."""
 
@@ -182,6 +190,13 @@ class Capture:
     school: str = ""
     link: Link | None = None
     forgotten_at: datetime | None = None
+
+    @property
+    def advice(self) -> str:
+        """What staff can still do where a page could not be pictured; empty where nothing is to be done."""
+        lacks = self.progress is Progress.LIMITED and self.kind in _WITHOUT_A_PRINT
+        shut = self.locks or self.forgotten_at is not None
+        return BY_HAND if lacks and not shut and BY_HAND not in self.limits else ""
 
 
 class LockedMeanwhile(Exception):

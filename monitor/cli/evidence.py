@@ -221,7 +221,7 @@ def event_of(capture: Capture, deed: Deed, by: str, why: str) -> Event:
 def in_words(app: App, capture: Capture) -> str:
     """What a person hears who has just had it kept: that it is, what could not be had, and how to see it."""
     seen = _seen(app, _part(_record(app, capture), "manual_upload"))
-    lines = [f"Kept: {_headline(capture)}.", *_school(app, capture), *seen, *_limits(capture)]
+    lines = [f"Kept: {_headline(capture)}.", *_school(app, capture), *seen, *_limits(app, capture)]
     if not capture.locks:
         lines.append(f"See it with `monitor evidence show {capture.id}`.")
     return "\n".join(lines)
@@ -232,7 +232,7 @@ def _whole(app: App, capture: Capture) -> Iterator[str]:
     yield f"Capture {_headline(capture)}"
     yield from _school(app, capture)
     yield from _about(app, capture)
-    yield from _limits(capture)
+    yield from _limits(app, capture)
     yield from _custody(app, capture)
     yield from _files(app, capture)
     yield from _pinned(app, capture)
@@ -315,9 +315,11 @@ def _matter(app: App, why: Mapping[str, Any]) -> str:
     return "; ".join(plays[key].label if key in plays else key for key in keys)
 
 
-def _limits(capture: Capture) -> Iterator[str]:
+def _limits(app: App, capture: Capture) -> Iterator[str]:
     for limit in capture.limits:
         yield _fact("Limit", limit)
+    if capture.advice and not _is_locked(app, capture):
+        yield _fact("What you can do", capture.advice)
 
 
 def _person(who: Mapping[str, Any]) -> str:

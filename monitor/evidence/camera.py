@@ -17,7 +17,8 @@ from monitor.captures import Capture, Kind, Link, Order, Progress, Taken
 from monitor.clues import Clue, telling
 from monitor.evidence import archive, walls
 from monitor.evidence.archive import Paper
-from monitor.evidence.card import reconstructed
+from monitor.evidence.card import DRAWN, draw, reconstructed
+from monitor.evidence.card import NAME as CARD
 from monitor.evidence.child import Child, Gone, sweep
 from monitor.evidence.messages import (
     ANSWER,
@@ -57,10 +58,6 @@ from monitor.evidence.walls import Wall
 
 SECONDS = 55.0
 """What one capture may take: less than a minute, so that the next post gets its first try within one."""
-BY_HAND = (
-    "Take one by hand: open the address in a browser that is not logged in, so that address, date and "
-    "time can be seen, press Print Screen, and bring the picture in with `monitor evidence upload`."
-)
 NO_BROWSER = "No screen print: there is no browser on this machine."
 _NOT_FOUND = (
     "The post's words were not found on the page: it may have been removed or changed, or the page shows it "
@@ -85,6 +82,7 @@ _MENTIONS_LOSS = (
     "Near the post's words the page says that something is gone or not available. If that is the post, the "
     "picture shows where its words were repeated, not the post."
 )
+_CARD_BESIDE = "card.png is no screen print: it was drawn from data, the words that the source gave."
 _NO_END = "The beginning of the post's text was found on the page, but not its end as the source gave it."
 _NOT_APART = "The picture shows the whole page: the post's own part of it could not be told apart."
 _INLINE = (
@@ -324,9 +322,9 @@ class Camera:
         """What a page amounts to of which nothing is kept: it locks, or is a wall; None for any other."""
         at = self._now()
         if looked.look.sensitive:
-            return replace(_without(at, _PAGE_MARKED, by_hand=False), ready=ready, locks=True)
+            return replace(_without(at, _PAGE_MARKED), ready=ready, locks=True)
         if any(self._locks(piece) for piece in _pieces(folder / WORDS)):
-            return replace(_without(at, _PAGE_LOCKED, by_hand=False), ready=ready, locks=True)
+            return replace(_without(at, _PAGE_LOCKED), ready=ready, locks=True)
         if wall is None or looked.pictures:
             return None
         return _walled(wall, looked, ready, at)
@@ -390,13 +388,8 @@ def _locked(at: datetime) -> Outcome:
     return Outcome(kind=Kind.METADATA_ONLY, progress=Progress.COMPLETE, captured_at=at, limits=(NOT_COPIED,))
 
 
-def _without(at: datetime, reason: str, *, by_hand: bool = True) -> Outcome:
-    return Outcome(
-        kind=Kind.METADATA_ONLY,
-        progress=Progress.LIMITED,
-        captured_at=at,
-        limits=(reason, BY_HAND) if by_hand else (reason,),
-    )
+def _without(at: datetime, reason: str) -> Outcome:
+    return Outcome(kind=Kind.METADATA_ONLY, progress=Progress.LIMITED, captured_at=at, limits=(reason,))
 
 
 def _walled(wall: Wall, seen: Looked | Seen, ready: Ready, at: datetime) -> Outcome:
@@ -422,7 +415,7 @@ def _pictured(order: Order, seen: Seen, folder: Path, ready: Ready, at: datetime
         ),
         headers_as_received(seen.headers, seen.url),
     )
-    return Outcome(
+    outcome = Outcome(
         kind=kind,
         progress=Progress.LIMITED if _is_doubtful(order, seen.look) else Progress.COMPLETE,
         captured_at=at,
@@ -431,6 +424,16 @@ def _pictured(order: Order, seen: Seen, folder: Path, ready: Ready, at: datetime
         seen=seen,
         ready=ready,
     )
+    title_alone = seen.look.words > 0 and bool(order.text.strip())
+    return _with_card(order, outcome) if title_alone else outcome
+
+
+def _with_card(order: Order, outcome: Outcome) -> Outcome:
+    """The outcome with a card behind its print, of the words that the page did not show."""
+    drawn = draw(order, outcome.captured_at)
+    card = Paper(name=CARD, role=Kind.RENDERED_CARD, media_type="image/png", content=drawn.png)
+    said = (_CARD_BESIDE, *(limit for limit in drawn.limits if limit != DRAWN))
+    return replace(outcome, limits=(*outcome.limits, *said), papers=(*outcome.papers, card))
 
 
 def _shortcomings(order: Order, seen: Seen) -> tuple[str, ...]:

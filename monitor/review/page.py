@@ -80,6 +80,7 @@ class Evidence:
     files: tuple[str, ...]
     record: str
     limits: tuple[str, ...]
+    advice: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +270,7 @@ def _evidence(capture: Capture, zone: tzinfo) -> Evidence:
         files=tuple(f"{plain(f.name, 80)}, {f.bytes:,} bytes, SHA-256 {f.sha256}" for f in capture.files),
         record=capture.record_sha256,
         limits=tuple(plain(limit) for limit in capture.limits),
+        advice=capture.advice,
     )
 
 

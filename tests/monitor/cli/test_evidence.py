@@ -182,6 +182,15 @@ def test_show_names_the_matter_and_neither_rules_nor_scores(monitor: Monitor) ->
     assert all(re.search(r"Taken +\w{3} \d+ ", one) for one in shown)
 
 
+def test_show_advises_whoever_lacks_a_picture_and_the_record_holds_facts_alone(monitor: Monitor) -> None:
+    card = next(one for one in taken(monitor) if one.kind is Kind.RENDERED_CARD)
+
+    shown = monitor("evidence", "show", card.id, *LOOK).stdout
+
+    assert "What you can do  Take one by hand: open the address" in shown
+    assert "Take one by hand" not in (folder_of(monitor, card) / "record.json").read_text("utf-8")
+
+
 def test_of_a_locked_capture_show_does_not_say_where_it_lies(monitor: Monitor, pictured: Capture) -> None:
     monitor("lock", str(pictured.alert), "--by", "Dana Lead")
 

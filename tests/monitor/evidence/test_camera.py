@@ -14,9 +14,9 @@ from PIL import Image
 from scenes import Scene
 from sites import Site, Visitor, serving
 
-from monitor.captures import Capture, Kind, Progress
+from monitor.captures import BY_HAND, PICTURES, Capture, Kind, Progress
 from monitor.evidence import archive
-from monitor.evidence.camera import BY_HAND, CaptureFailed
+from monitor.evidence.camera import CaptureFailed
 from monitor.evidence.card import DRAWN
 
 pytestmark = pytest.mark.browser
@@ -136,8 +136,10 @@ def test_a_page_of_which_only_the_title_is_the_posts_is_kept_as_a_page_beside_th
     capture = scene.take("/t#c7", title="Gate left open at village school", answer='{"id": 7}')
 
     assert (capture.kind, capture.progress) == (Kind.PAGE_SCREENSHOT, Progress.LIMITED)
-    assert len(capture.limits) == 1
+    assert len(capture.limits) == 2
     assert "Only the post's title was found" in capture.limits[0]
+    assert capture.limits[1].startswith("card.png is no screen print")
+    assert [file.name for file in capture.files if file.role in PICTURES] == ["screenshot.png", "card.png"]
     assert "The picture shows the page, not the post." in capture.limits[0]
     assert scene.height(capture) > 900
     assert scene.read(capture, "answer.json") == {"id": 7}
@@ -455,7 +457,7 @@ def test_an_address_of_another_kind_is_not_opened(scene: Scene) -> None:
     for url in ("file:///etc/passwd", "at://did:plc:x/post/1", "javascript:alert(1)", ""):
         capture = scene.take(url=url)
 
-        assert capture.limits == ("The post has no address on the web.", BY_HAND, DRAWN)
+        assert capture.limits == ("The post has no address on the web.", DRAWN)
 
 
 # Pages that are not the post
@@ -473,7 +475,8 @@ def test_an_error_page_is_never_filed_as_the_post(scene: Scene, status: int, sai
     assert capture.kind is Kind.RENDERED_CARD
     assert capture.progress is Progress.LIMITED
     assert said in capture.limits[0]
-    assert capture.limits[1] == BY_HAND
+    assert capture.limits[1:] == (DRAWN,), "facts, and no advice to staff"
+    assert capture.advice == BY_HAND
     assert _names(scene, capture) == {"headers.json", "post.json", *_CARD}
     assert scene.read(capture)["http"]["status"] == status
 
@@ -499,7 +502,7 @@ def test_a_login_wall_is_named_and_not_pictured(scene: Scene) -> None:
     capture = scene.take("/t")
 
     assert capture.kind is Kind.RENDERED_CARD
-    assert capture.limits == ("The page asks for a login.", BY_HAND, DRAWN)
+    assert capture.limits == ("The page asks for a login.", DRAWN)
     assert _names(scene, capture) == {"headers.json", "post.json", *_CARD}
 
 

@@ -17,7 +17,7 @@ from sites import Visitor, wait_for
 
 from monitor.captures import Progress
 from monitor.evidence import archive, processes
-from monitor.evidence.camera import BY_HAND, NO_BROWSER, Camera, CaptureFailed
+from monitor.evidence.camera import NO_BROWSER, Camera, CaptureFailed
 from monitor.evidence.card import DRAWN
 
 pytestmark = pytest.mark.browser
@@ -48,7 +48,7 @@ def test_without_a_browser_the_words_are_kept_and_the_way_to_take_one_by_hand(pa
     capture = page.take(lens=page.camera(browser=None))
 
     assert capture.progress is Progress.LIMITED
-    assert capture.limits == (NO_BROWSER, BY_HAND, DRAWN)
+    assert capture.limits == (NO_BROWSER, DRAWN)
     assert page.read(capture, "post.json")["text"] == page.text
     assert page.site.asked == []
 

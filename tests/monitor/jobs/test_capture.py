@@ -88,7 +88,8 @@ def test_without_a_browser_the_record_says_so_and_how_to_take_one_by_hand(world:
     capture = world.app.capturing.run()
 
     assert capture.kind is Kind.RENDERED_CARD
-    assert "Take one by hand" in " ".join(capture.limits)
+    assert "Take one by hand" in capture.advice
+    assert "by hand" not in str(capture.limits), "the record holds facts, and goes to the police"
 
 
 def test_two_workers_never_take_the_same_capture(make_world: Any) -> None:

@@ -19,7 +19,7 @@ from classifiers.taxonomy import Severity
 from classifiers.verdict import Fired, Verdict
 from connectors.post import Post
 from monitor.alerts import Alert, Judgement
-from monitor.captures import Kind
+from monitor.captures import Kind, Progress
 from monitor.cases import Act, CaseEvent
 from monitor.review.page import as_html, compose_page, defanged, exact
 from monitor.store.alerts import Judging
@@ -262,6 +262,17 @@ def test_a_picture_is_called_what_it_is() -> None:
 
     assert "Record without any picture" in said
     assert "The post was gone" in said
+
+
+def test_a_page_that_could_not_be_pictured_comes_with_advice_and_a_locked_one_without() -> None:
+    walled = capture(
+        kind=Kind.RENDERED_CARD, progress=Progress.LIMITED, limits=("The page asks for a login.",)
+    )
+
+    assert "Take one by hand: open the address" in words(page(captures=[walled]))
+    assert "Take one by hand" not in page(locked(), captures=[walled])
+    assert "Take one by hand" not in page(captures=[replace(walled, locks=True)])
+    assert "Take one by hand" not in page(captures=[replace(walled, kind=Kind.ELEMENT_SCREENSHOT)])
 
 
 def test_without_a_capture_the_page_says_how_to_take_one_by_hand() -> None:
