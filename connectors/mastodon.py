@@ -171,12 +171,13 @@ class _Item:
 
 @dataclass(slots=True)
 class _Listing:
-    """What came of one part of the source."""
+    """What came of one part of the source, as far as it was read before it `failed`."""
 
     place: _Place
     posts: list[Post]
     gone: list[str]
     said: str = ""
+    failed: Unavailable | Refused | None = None
 
 
 class _Gone(Exception):
@@ -251,7 +252,10 @@ class Mastodon(Connector):
         for name, part in parts:
             try:
                 done[name] = part(before.places.get(name, _Place()))
-            except (Unavailable, Refused) as error:
+                error = done[name].failed
+            except (Unavailable, Refused) as raised:
+                error = raised
+            if error is not None:
                 failed.append(error)
                 if error.state is State.RATE_LIMITED or _is_down(failed):
                     break
@@ -360,7 +364,12 @@ class _Timeline:
         known = {held.key for held in place.held}
         between, after = list[_Item](), place.after
         if place.begun and top and (place.after or known.isdisjoint(_keys(top))):
-            between, after, missed = self._between(place, top, known)
+            try:
+                between, after, missed = self._between(place, top, known)
+            except (Unavailable, Refused) as error:
+                # The place stays, so that all between it and the newest page is read the next time.
+                newest = _followed(self.server, place, top, whole=False, ask=False)
+                return _Listing(place, newest.posts, [], failed=error)
             said = " ".join(filter(None, (said, missed)))
         listing = _followed(self.server, place, [*top, *between], whole=len(top) < _PAGE, ask=not after)
         held = listing.place.held

@@ -387,6 +387,24 @@ def test_the_same_post_under_two_hashtags_comes_once(pond: Pond, http: httpx.Cli
     assert sorted(texts(batch)) == ["post 1", "post 2"]
 
 
+def test_what_was_read_before_a_hashtag_failed_is_given_and_the_rest_follows(
+    pond: Pond, http: httpx.Client
+) -> None:
+    of_tag(pond, *numbered(1, 10))
+    first = source().fetch(http, None)
+    of_tag(pond, *numbered(1, 150))
+    pond.error = lambda request: httpx.Response(502) if "min_id" in request.url.params else None
+
+    second = source().fetch(http, first.cursor)
+    pond.error = lambda _: None
+    batches = [second, *polled(source(), http, second.cursor)]
+
+    assert set(texts(second)) == {f"post {n}" for n in range(111, 151)}
+    assert (second.state, second.wait) == (State.BEHIND, source().every)
+    assert {text for batch in batches for text in texts(batch)} == {f"post {n}" for n in range(11, 151)}
+    assert batches[-1].state is State.OK
+
+
 def test_a_hashtag_that_fails_does_not_hold_up_another(pond: Pond, http: httpx.Client) -> None:
     pond.tags = {"A": [status(1)], "B": [status(2)]}
     both = source(tags=["A", "B"])
