@@ -126,9 +126,8 @@ class Poll:
         # When our own network is down it is not they who need rest: what they missed is read soon after.
         failures = 1 if state is State.OUR_NETWORK_DOWN else claim.failures + 1
         until = at + back_off(failures, place.every, retry_after)
-        if state is State.RATE_LIMITED:
-            self.store.sources.hold_host(place.host, until)
-        self.store.sources.failed(claim.source, state, reason, until, at)
+        host = place.host if state is State.RATE_LIMITED else ""
+        self.store.sources.failed(claim.source, state, reason, until, at, host=host)
         return Polled(source=claim.source, state=state, reason=reason)
 
     def record(

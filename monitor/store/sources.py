@@ -132,8 +132,13 @@ class Sources:
         with self._database.writing() as connection:
             connection.execute(update(tables.sources).where(ours).values(**free_now))
 
-    def failed(self, source: str, state: State, reason: str, next_due_at: datetime, at: datetime) -> None:
-        """A poll brought nothing: note state, reason and next time; keep the cursor, release the claim."""
+    def failed(
+        self, source: str, state: State, reason: str, next_due_at: datetime, at: datetime, *, host: str = ""
+    ) -> None:
+        """A poll brought nothing: note state, reason and next time; keep the cursor, release the claim.
+
+        Where a `host` is named, all its sources are left alone until then.
+        """
         with self._database.writing() as connection:
             connection.execute(
                 update(tables.sources)
@@ -144,17 +149,14 @@ class Sources:
                     failures=tables.sources.c.failures + 1,
                 )
             )
+            if host:
+                keep_newest(connection, tables.hosts, {"host": host, "held_until": next_due_at}, "held_until")
 
     def cursor(self, source: str) -> str | None:
         """How far the source is read, in its connector's own words; None where reading has not begun."""
         with self._database.reading() as connection:
             chosen = select(tables.sources.c.cursor).where(tables.sources.c.name == source)
             return connection.scalars(chosen).one_or_none()
-
-    def hold_host(self, host: str, until: datetime) -> None:
-        """Leave every source of this host alone until then."""
-        with self._database.writing() as connection:
-            keep_newest(connection, tables.hosts, {"host": host, "held_until": until}, "held_until")
 
     def host_held_until(self, host: str, at: datetime) -> datetime | None:
         """Until when the host is to be left alone, if it is."""

@@ -165,7 +165,7 @@ def test_a_shorter_interval_counts_from_now(store: Store) -> None:
 def test_the_sources_of_a_host_wait_together(store: Store) -> None:
     store.sources.sync(SOURCES, AT, hosts={"paper": "paper.example", "forum": "forum.example"})
 
-    store.sources.hold_host("paper.example", AT + MINUTE)
+    store.sources.failed("paper", State.RATE_LIMITED, "429", AT + MINUTE, AT, host="paper.example")
 
     assert store.sources.due(AT) == ["forum"]
     assert store.sources.host_held_until("paper.example", AT) == AT + MINUTE
@@ -174,8 +174,8 @@ def test_the_sources_of_a_host_wait_together(store: Store) -> None:
 
 
 def test_a_host_is_never_held_for_less_than_it_asked_before(store: Store) -> None:
-    store.sources.hold_host("paper.example", AT + 5 * MINUTE)
-    store.sources.hold_host("paper.example", AT + MINUTE)
+    store.sources.failed("paper", State.RATE_LIMITED, "429", AT + 5 * MINUTE, AT, host="paper.example")
+    store.sources.failed("paper", State.RATE_LIMITED, "429", AT + MINUTE, AT, host="paper.example")
 
     assert store.sources.host_held_until("paper.example", AT) == AT + 5 * MINUTE
 
