@@ -116,11 +116,12 @@ def verify(
     chosen = [one for one in kept if only in (None, one.id)]
     shut = _told(held.entries, Deed.QUARANTINED)
     with ThreadPoolExecutor(THREADS) as threads:
-        looked = list(threads.map(lambda capture: _look(root, capture, shut.get(capture.id)), chosen))
+        looking = threads.map(lambda capture: _look(root, capture, shut.get(capture.id)), chosen)
+        checked = list(_checked(held, check_stamp))  # while the files are hashed
+        looked = list(looking)
     said = [_Said(anchor, words_of(anchor.statement)) for anchor in held.anchors]
     last = max((one.words.records_total for one in said if one.words is not None), default=0)
     fresh = [one for one in held.captures if one.link is not None and one.link.index > last]
-    checked = list(_checked(held, check_stamp))
     return Report(
         school=held.school,
         captures=len(chosen),
