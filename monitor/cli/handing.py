@@ -11,7 +11,7 @@ from monitor.cli.evidence import LONGEST_WHY, CaptureId, Why, found_capture
 from monitor.cli.terminal import DEFAULT_CONFIG, NEEDS_A_PERSON, ConfigPath, clean, opened, say, stop
 from monitor.evidence.pack.matter import NO_COPY, Exhibit, Redacted
 from monitor.evidence.pack.verify import as_text
-from monitor.evidence.pack.writing import PackFailed
+from monitor.evidence.pack.writing import Made, PackFailed
 from monitor.evidence.redacting import Box, CannotRedact
 from monitor.evidence.signing import KeyUnusable
 from monitor.jobs.hand_over import Handed
@@ -123,10 +123,20 @@ def _told(handed: Handed) -> Sequence[str]:
         f"The pack is in {pack.to}. It holds the evidence itself: keep it like a child-protection file.",
         *(exhibits or ["  It holds no capture: `monitor check` says whether one is still to be taken."]),
         *absent,
+        *_sealed(pack),
         "Give this hash in the covering letter or by telephone, so that the pack can be told from any other:",
         f"  SHA-256 of manifest.sha256: {pack.manifest_sha256}",
         "Read summary and explanation in it before you hand it over.",
     ]
+
+
+def _sealed(pack: Made) -> Sequence[str]:
+    if not any(one.sealed for one in pack.exhibits):
+        return ()
+    return (
+        f"Sealed: open it with `monitor evidence open {pack.to} --key FILE --to {pack.to}` before you hand it "
+        "over, on the machine of somebody who has a key.",
+    )
 
 
 def _how_much(exhibit: Exhibit) -> str:

@@ -81,8 +81,8 @@ def picture_of(capture: Capture) -> File:
         raise CannotRedact(f"{capture.id} has no picture.")
     if found[0].sealed_sha256:
         raise CannotRedact(
-            f"The picture of {capture.id} is sealed, and this machine cannot open it. Open it on the machine "
-            "of somebody who has a key (`monitor evidence open`) and cover it there."
+            f"The picture of {capture.id} is sealed, and this machine cannot open it. docs/sealing.md, "
+            '"Redacting what is sealed", says how somebody who has a key covers it by hand.'
         )
     return found[0]
 

@@ -128,9 +128,8 @@ def _refuse_uncovered(
         return
     if lost := lost_copies(matter, there, absent):
         raise PackFailed(
-            f"Parts of {', '.join(lost)} were blacked out, but the newest copy is not on this machine: "
-            "it was lost, or written elsewhere with --to. Cover them again (`monitor evidence redact`), "
-            "then export."
+            f"Parts of {', '.join(lost)} were blacked out, but the newest copy is not on this machine any "
+            "more. Cover them again (`monitor evidence redact`), then export."
         )
     bare = [one for one in absent if one.why in BARE]
     if not bare or any(one.copy for one in there):

@@ -20,8 +20,10 @@ from monitor.app import now, start
 from monitor.config.loading import load
 from monitor.custody import Deed
 from monitor.evidence.redacting import Box, kept, newest_copy
+from monitor.evidence.sealing import KeyPair
 
 CONFIDENTIAL = "keep it like a child-protection file"
+DOCS = Path(__file__).parents[3] / "docs"
 PC = "PC 4711, Harrowby police"
 
 
@@ -180,6 +182,31 @@ def test_of_a_locked_alert_the_hand_over_says_that_nothing_but_the_record_goes(
     assert result.exit_code == 0, result.output
     assert re.search(r"HG/DL/\d+  .*: locked, so nothing but its record is in the pack", result.output)
     assert "no redacted copy" not in result.output
+
+
+def test_of_sealed_evidence_the_hand_over_says_how_it_is_opened_and_a_redaction_what_to_do(
+    monitor: Any, tmp_path: Path
+) -> None:
+    recipients = [KeyPair.new().public, KeyPair.new().public]
+    with monitor.config.open("a", encoding="utf-8") as config:
+        config.write(f"\nevidence: {{sealed: true, recipients: {json.dumps(recipients)}}}\n")
+    (tmp_path / "print.png").write_bytes(screen_print())
+    seen = ("--url", "https://forum.example/t/7", "--seen", "2026-11-20 21:40", "--device", "laptop")
+    sure = ("--edited", "no", "--by", "Dana Lead", "--no-nude-or-semi-nude-child")
+    brought = monitor("evidence", "upload", str(tmp_path / "print.png"), "--alert", "A-1001", *seen, *sure)
+    assert brought.exit_code == 0, brought.output
+    sealed = re.search(r"Kept: (\w{26})", brought.output)
+    assert sealed is not None
+
+    to = tmp_path / "pack"
+    said = exported(monitor, to).output
+    refused = monitor(
+        "evidence", "redact", sealed[1], "--box", "1,1,9,9", "--by", "Dana Lead", "--why", "a witness"
+    )
+
+    assert f"Sealed: open it with `monitor evidence open {to} --key FILE --to {to}` before you" in said
+    assert '"Redacting what is sealed"' in refused.output
+    assert "## Redacting what is sealed" in (DOCS / "sealing.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("box", ["1,2,3", "1,2,3,x", "=1,2,3,4"])
