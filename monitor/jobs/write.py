@@ -21,6 +21,7 @@ from monitor.mail.urgent import compose_urgent
 from monitor.mail.wording import plain
 from monitor.notices import NOBODY, Named, NoticeKind, Owed, Recipient, bundle, must_not_hear, recipients
 from monitor.playbook import Contact, Play, Role
+from monitor.store.rows import Unreadable
 from monitor.store.store import Store
 
 DAILY = frozenset({Role.DSL, Role.DEPUTY, Role.HEAD})
@@ -425,10 +426,14 @@ class Write:
         theirs = {school for person in self.people if person.email == email for school in person.schools}
         return {school: name for school, name in self.manner.school_names.items() if school in theirs}
 
+    def _captures(self, alert: Alert) -> Sequence[Capture] | None:
+        """What was taken for it; None where that cannot be read, for which no letter waits."""
+        try:
+            return self.store.captures.of_alert(alert.number)
+        except Unreadable:
+            return None
+
     def _showing(self, alerts: Sequence[Alert], schools: Mapping[str, str], at: datetime) -> Showing:
-        captures: dict[int, Sequence[Capture]] = {
-            a.number: self.store.captures.of_alert(a.number) for a in alerts
-        }
         texts: dict[int, str] = {}
         if self.manner.detail is Detail.EXCERPT:
             found = {
@@ -441,6 +446,6 @@ class Write:
             detail=self.manner.detail,
             school_names=schools,
             plays=self.manner.plays,
-            captures=captures,
+            captures={alert.number: self._captures(alert) for alert in alerts},
             texts=texts,
         )

@@ -106,7 +106,7 @@ def compose(
     new: Sequence[Alert],
     still_open: Sequence[Alert],
     baseline_found: Sequence[Alert],
-    captures: Mapping[int, Sequence[Capture]],
+    captures: Mapping[int, Sequence[Capture] | None],
     texts: Mapping[int, str],
     coverage: Sequence[Coverage],
     never_watched: Sequence[str],

@@ -34,7 +34,8 @@ class Showing:
 
     `school_names` maps the ids of the schools that this person looks after to names, `plays` a
     sub-category to its entry in the playbook, `captures` and `texts` alert numbers to what the camera
-    took and to the post's text; texts are used under `detail: excerpt` alone.
+    took (None where that cannot be read) and to the post's text; texts are used under `detail: excerpt`
+    alone.
     """
 
     at: datetime
@@ -42,7 +43,7 @@ class Showing:
     detail: Detail
     school_names: Mapping[str, str]
     plays: Mapping[str, Play]
-    captures: Mapping[int, Sequence[Capture]] = field(default_factory=dict)
+    captures: Mapping[int, Sequence[Capture] | None] = field(default_factory=dict)
     texts: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -172,9 +173,12 @@ def _reason(alert: Alert, detail: Detail) -> str:
 
 
 def _evidence(alert: Alert, how: Showing) -> str:
+    captures = how.captures.get(alert.number, ())
+    if captures is None:
+        return "its record was changed and cannot be read: ask for `monitor evidence verify`"
     if alert.media_lock:
-        return _held_back(how.captures.get(alert.number, ()))
-    taken = [c for c in how.captures.get(alert.number, ()) if c.progress is not Progress.DUE]
+        return _held_back(captures)
+    taken = [c for c in captures if c.progress is not Progress.DUE]
     if not taken:
         return "not captured yet"
     words = "captured" if taken[-1].progress is Progress.COMPLETE else "captured only in part"

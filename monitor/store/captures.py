@@ -13,7 +13,7 @@ from monitor.custody import Deed, Event
 from monitor.store.claims import is_time, take_first
 from monitor.store.custody import add_entry, chain_of
 from monitor.store.database import Database, take_turns
-from monitor.store.rows import read_capture
+from monitor.store.rows import read_capture, read_each
 from monitor.store.secrecy import read_sealed
 from monitor.store.tables import alerts, captures, custody, judgements, posts, revisions
 from monitor.store.withdrawing import lock_media
@@ -94,14 +94,14 @@ class Captures:
             _finish(connection, capture_id, {"error": reason[:LONGEST], "next_try_at": max(next_try_at, at)})
 
     def of_alert(self, number: int) -> list[Capture]:
-        """What was taken for an alert, oldest first."""
+        """What was taken for an alert, oldest first. Raises Unreadable."""
         chosen = (
             select(captures)
             .where(captures.c.alert == number, ~DUE)
             .order_by(captures.c.captured_at, captures.c.id)
         )
         with self._database.reading() as connection:
-            return [read_capture(row) for row in connection.execute(chosen)]
+            return read_each(connection.execute(chosen), read_capture, f"captures of alert A-{number}")
 
     def of_school(self, school: str) -> list[Capture]:
         """All that was taken for a school, in the order of its chain; what is older than the chain first."""

@@ -1,6 +1,8 @@
 """Writing: who hears, once each, at which time; what stands in a digest."""
 
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -122,6 +124,17 @@ def test_the_first_digest_does_not_wait_for_ever(world: Any, office: PostOffice)
     world.post_all()
 
     assert len(digests(office, DSL)) == 1
+
+
+def test_no_digest_waits_for_a_row_of_evidence_that_somebody_changed(world: Any, office: PostOffice) -> None:
+    world.wall.pin(threat(1))
+    world.read()
+    world.app.capturing.run()
+    with closing(sqlite3.connect(world.folder / "data" / "monitor.db")) as connection, connection:
+        assert connection.execute("UPDATE captures SET kind = 'page_screenshos'").rowcount == 1
+    one_day(world)
+
+    assert "its record was changed and cannot be read" in words(digests(office, DSL)[-1])
 
 
 def test_a_stale_source_is_a_coverage_gap_in_the_subject_and_the_administrator_hears(
