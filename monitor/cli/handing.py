@@ -134,8 +134,8 @@ def _sealed(pack: Made) -> Sequence[str]:
     if not any(one.sealed for one in pack.exhibits):
         return ()
     return (
-        f"Sealed: open it with `monitor evidence open {pack.to} --key FILE --to {pack.to}` before you hand it "
-        "over, on the machine of somebody who has a key.",
+        f"Sealed: open it with `monitor evidence open {pack.to} --key FILE --to {pack.to}` before you hand "
+        "it over, on the machine of somebody who has a key.",
     )
 
 

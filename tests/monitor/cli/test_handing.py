@@ -188,8 +188,10 @@ def test_of_sealed_evidence_the_hand_over_says_how_it_is_opened_and_a_redaction_
     monitor: Any, tmp_path: Path
 ) -> None:
     recipients = [KeyPair.new().public, KeyPair.new().public]
-    with monitor.config.open("a", encoding="utf-8") as config:
-        config.write(f"\nevidence: {{sealed: true, recipients: {json.dumps(recipients)}}}\n")
+    settings = f"\nevidence: {{sealed: true, recipients: {json.dumps(recipients)}}}\n"
+    config = tmp_path / "sealed.yaml"
+    config.write_text(monitor.config.read_text("utf-8") + settings, "utf-8")
+    monitor = replace(monitor, config=config)
     (tmp_path / "print.png").write_bytes(screen_print())
     seen = ("--url", "https://forum.example/t/7", "--seen", "2026-11-20 21:40", "--device", "laptop")
     sure = ("--edited", "no", "--by", "Dana Lead", "--no-nude-or-semi-nude-child")
