@@ -113,6 +113,7 @@ def record_html(record: Mapping[str, Any], folder: Path) -> str:
         trouble=trouble,
         files=[_line(file) for file in files],
         record_sha256=_record_sha256(folder),
+        clock=clock(record),
     )
 
 
@@ -164,12 +165,12 @@ def picture_in(files: Sequence[Mapping[str, Any]], folder: Path) -> tuple[Pictur
     chief = _chief(files)
     if not chief:
         return None, ""
-    content = _unchanged(chief, folder)
+    content = unchanged(chief, folder)
     size = _size(content) if content else None
     if content is None or size is None:
         return None, _NO_PICTURE if content is not None else _not_printed(chief, folder)
     strip = next((file for file in files if file.get("role") == "strip"), None)
-    beside = None if strip is None else _unchanged(strip, folder)
+    beside = None if strip is None else unchanged(strip, folder)
     width = min(size[0] * _MM, _PAGE_MM)
     height = width * size[1] / size[0]
     below = _strip_size(beside, max(width, _STRIP_MM))
@@ -209,7 +210,7 @@ def _strip_size(strip: bytes | None, width: float) -> tuple[float, float]:
     return height * size[0] / size[1], height
 
 
-def _unchanged(file: Mapping[str, Any], folder: Path) -> bytes | None:
+def unchanged(file: Mapping[str, Any], folder: Path) -> bytes | None:
     """The content of a file as it was recorded; None where it is not there, or another."""
     if not _is_sane(file):
         return None
@@ -266,6 +267,16 @@ def _addresses(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     if told.get("Led to") == told.get("Address"):
         told.pop("Led to", None)
     return [(label, address(url)) for label, url in told.items()]
+
+
+def clock(record: Mapping[str, Any]) -> str:
+    """How far the clock of the machine can be trusted, as its record says; empty where it says nothing."""
+    said = _mapping(record.get("clock"))
+    if not said.get("synced"):
+        return "it is not known that anything kept it right" if said else ""
+    offset = said.get("offset_ms")
+    off = f", {offset} ms off" if isinstance(offset, int | float) else ""
+    return f"kept right by {visible(str(said.get('source') or 'an unnamed source'))}{off}"
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from monitor.custody import Entry, told
 from monitor.evidence.archive import canonical
 from monitor.evidence.lettering import address, visible
 from monitor.evidence.pack.matter import Absent, Exhibit
+from monitor.evidence.printing import moment
 
 _LONGEST_CELL = 4_000
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "|", "%")
@@ -31,6 +32,7 @@ def exhibit_list(exhibits: Sequence[Exhibit], absent: Sequence[Absent]) -> bytes
             "address": address(one.address),
             "taken_utc": utc(one.capture.captured_at),
             "taken_local": str(one.record.get("captured_at_local", "")),
+            "seen_utc": "" if (seen := moment(one.seen_at)) is None else seen.utc.removesuffix(" UTC"),
             "posted_as_the_site_says": str(one.record.get("posted_at_claimed") or ""),
             "folder": one.folder,
             "record_sha256": one.capture.record_sha256,
@@ -118,6 +120,7 @@ _EXHIBITS = (
     "address",
     "taken_utc",
     "taken_local",
+    "seen_utc",
     "posted_as_the_site_says",
     "folder",
     "record_sha256",

@@ -114,6 +114,12 @@ class Exhibit:
         return any(f.sealed_sha256 and f.name in self.files for f in self.capture.files)
 
     @property
+    def seen_at(self) -> str:
+        """When the member of staff who brought it says they saw it; empty for what the software took."""
+        brought = self.record.get("manual_upload")
+        return str(brought.get("seen_at_utc", "")) if isinstance(brought, Mapping) else ""
+
+    @property
     def metadata_only(self) -> bool:
         """Whether even the record stays with the school, since it names the address as it is."""
         return any(one.file == RECORD for one in self.withheld)

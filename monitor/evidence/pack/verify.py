@@ -561,7 +561,8 @@ def as_text(found: Sequence[Finding]) -> str:
     """The findings line by line, without what a terminal would obey, and what they come to."""
     lines = [f"{one.mark}  {printable(one.where)}: {printable(one.what)}" for one in found]
     count = {mark: sum(one.mark == mark for one in found) for mark in (PASS, FAIL, OPEN)}
-    lines += ["", f"{count[PASS]} checks passed, {count[FAIL]} failed, {count[OPEN]} are open."]
+    left = "1 is open" if count[OPEN] == 1 else f"{count[OPEN]} are open"
+    lines += ["", f"{count[PASS]} checks passed, {count[FAIL]} failed, {left}."]
     if count[FAIL]:
         lines += ["Do not rely on this pack before every line that says FAIL has been explained."]
     else:

@@ -1,5 +1,6 @@
 """What a pack says in words: README, explanation on one page, summary, and a statement to sign."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor.anchors import Anchor, Stamp
+from monitor.captures import Kind
 from monitor.evidence.lettering import address, visible
 from monitor.evidence.pack.deeds import Handled, handled
 from monitor.evidence.pack.lists import by_hash_alone
@@ -24,7 +26,8 @@ from monitor.evidence.pack.matter import (
     named_in,
     stamped_since,
 )
-from monitor.evidence.printing import Moment, Picture, moment, picture_in
+from monitor.evidence.printing import Moment, Picture, clock, moment, picture_in, unchanged
+from monitor.evidence.sealing import MARK
 
 _LONGEST_LINE = 500
 _MOST_PICTURES = 40
@@ -34,11 +37,34 @@ _MOST_DEEDS = 60
 """Lines of the custody log on paper: of more, the first half and the last."""
 
 
+_MOST_WORDS = 900
+_POST = "post.json"
+_PICTURE_MM, _LEAST_PICTURE_MM, _LINE_MM, _LETTERS_IN_A_LINE = 105.0, 60.0, 4.5, 75
+_BOX_MM = 18.0
+_PURPOSES = {
+    "safeguarding": "the safety of children",
+    "staff_protection": "the protection of staff",
+    "abuse": "abuse",
+    "official_account": "the school's own accounts",
+    "reputation": "the school's reputation",
+}
+"""The purposes of records (record.py) in words, the gravest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the source gave of a post: the account's name, and its words."""
+
+    author: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """An exhibit on paper. `trouble` says why there is no picture where there should be one.
 
-    `anchor` names it, and `stamps` say by when that was there.
+    `anchor` names it, and `stamps` say by when that was there; `post` is what its words were, where the pack
+    has them.
     """
 
     exhibit: Exhibit
@@ -46,6 +72,20 @@ class Shown:
     trouble: str
     anchor: Anchor | None
     stamps: Sequence[Stamp]
+    post: Post | None = None
+
+    @property
+    def tallest(self) -> float:
+        """How high its picture is printed at most, in mm, so that what pins it fits on the same page."""
+        said = [*self.exhibit.capture.limits, self.post.text if self.post else ""]
+        lines = sum(len(words) // _LETTERS_IN_A_LINE + words.count("\n") + 1 for words in said if words)
+        box = _BOX_MM if self.exhibit.capture.kind is Kind.RENDERED_CARD else 0.0
+        return max(_PICTURE_MM - box - _LINE_MM * lines, _LEAST_PICTURE_MM)
+
+    @property
+    def clock(self) -> str:
+        """How far the clock by which it was taken can be trusted."""
+        return clock(self.exhibit.record)
 
     @property
     def picture_sha256(self) -> str:
@@ -62,7 +102,8 @@ class Told:
     """All that the words of a pack speak of. `paper` is the ending of what is for reading: pdf or html.
 
     `deeds` are those of the custody log; where there are too many to print, only the first of them,
-    `newest` the last, and `between` how many entries are left out. `untold` are not told at all.
+    `newest` the last, and `between` how many entries are left out. `untold` are not told at all. `wrong` is
+    how much of it did not fit when it was checked.
     """
 
     matter: Matter
@@ -73,6 +114,7 @@ class Told:
     between: int
     newest: Sequence[Handled]
     untold: int
+    wrong: int
     key: str
     paper: str = "html"
 
@@ -92,6 +134,27 @@ class Told:
         return any(one.exhibit.record.get("manual_upload") for one in self.shown)
 
     @property
+    def about(self) -> str:
+        """What the pack is about, in a line."""
+        exhibits = [one.exhibit for one in self.shown]
+        purposes = {str(one.record.get("purpose")) for one in exhibits}
+        matter = next((words for purpose, words in _PURPOSES.items() if purpose in purposes), "")
+        counts = {
+            "locked": sum(one.locked for one in exhibits),
+            "sealed": sum(one.sealed for one in exhibits),
+            "redacted": sum(one.copy is not None and bool(one.withheld) for one in exhibits),
+            "left out": len(self.absent),
+        }
+        total = f"{len(exhibits)} {'exhibit' if len(exhibits) == 1 else 'exhibits'}"
+        rest = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+        return f"{matter + '; ' if matter else ''}{total}; {rest or 'nothing sealed, redacted or left out'}"
+
+    @property
+    def authorities(self) -> Sequence[str]:
+        """Who time-stamped what is handed over."""
+        return sorted({stamp.authority for one in self.shown for stamp in one.stamps})
+
+    @property
     def stamped(self) -> bool:
         """Whether an authority's time-stamp covers every exhibit."""
         return all(one.stamps for one in self.shown)
@@ -104,8 +167,12 @@ def tell(
     absent: Sequence[Absent],
     *,
     pack: Path,
+    wrong: int,
 ) -> Told:
-    """What there is to say of a pack whose captures lie in the folder `pack` already."""
+    """What there is to say of a pack whose captures lie in the folder `pack` already.
+
+    `wrong` is how much of them did not fit when they were checked there.
+    """
     naming = named_in(matter.anchors, matter.captures)
     anchors, entries = anchors_for(matter), entries_told(matter, handing, there)
     deeds = list(handled(entries, {one.capture.id: one.ref for one in there}))
@@ -120,6 +187,7 @@ def tell(
         between=sum(one.entries for one in deeds[first : first + too_many]),
         newest=deeds[first + too_many :],
         untold=len(entries_of(matter)) - len(entries),
+        wrong=wrong,
         key=anchors[-1].public_key.hex() if anchors else "",
     )
 
@@ -161,6 +229,7 @@ def _shown(
             trouble=trouble,
             anchor=anchor,
             stamps=stamped_since(matter, anchor) if anchor else (),
+            post=_post(exhibit, pack / exhibit.folder),
         )
 
 
@@ -180,6 +249,25 @@ def _picture(exhibit: Exhibit, pack: Path) -> tuple[Picture | None, str]:
         role = exhibit.capture.kind.value
         files = [{"name": exhibit.copy.name, "role": role, "sha256": exhibit.copy.sha256}]
     return picture_in(files, pack / exhibit.folder)
+
+
+def _post(exhibit: Exhibit, folder: Path) -> Post | None:
+    """The post as its source gave it, where that is in the pack for anybody to read."""
+    file = next((file for file in exhibit.capture.files if file.name == _POST), None)
+    if exhibit.locked or file is None or file.name not in exhibit.files:
+        return None
+    content = unchanged({"name": file.name, "sha256": file.sha256}, folder)
+    try:
+        told = json.loads(content or b"")
+        author, text = str(told.get("author") or ""), str(told.get("text") or told.get("title") or "")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    if text.startswith(MARK):
+        return None
+    shown = visible(text, _MOST_WORDS)
+    return Post(
+        author, f"{shown}\n[It goes on: post.json has the whole.]" if len(text) > _MOST_WORDS else shown
+    )
 
 
 def _line(text: object) -> str:

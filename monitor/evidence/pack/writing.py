@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from monitor.anchors import Anchor, Stamp
 from monitor.evidence.archive import canonical
-from monitor.evidence.pack import lists, words
+from monitor.evidence.pack import lists, verify, words
 from monitor.evidence.pack.matter import (
     BARE,
     LOCKED_LATER,
@@ -88,7 +88,8 @@ def made(
             _copy_captures(folder, there, evidence, copies)
             _write_lists(folder, matter, handing, there, absent)
             _write_pins(folder, anchors_for(matter), stamps_for(matter))
-            _write_words(folder, words.tell(matter, handing, there, absent, pack=folder), to_pdf)
+            told = words.tell(matter, handing, there, absent, pack=folder, wrong=_wrong(folder))
+            _write_words(folder, told, to_pdf)
             sha256 = _close(folder, sign)
         yield Made(folder=folder, to=to, manifest_sha256=sha256, exhibits=there, absent=absent)
     finally:
@@ -226,6 +227,12 @@ def _write_pins(folder: Path, anchors: Sequence[Anchor], stamps: Sequence[Stamp]
         name = f"{stamp.anchor:06}-{_slug(stamp.authority)}-{place}"
         _write(folder / "tsa" / f"{name}.tst", stamp.token)
         _write(folder / "tsa" / f"{name}.pem", stamp.certificates.encode("ascii", "replace"))
+
+
+def _wrong(folder: Path) -> int:
+    """How much of the evidence does not fit; there is no manifest yet."""
+    failed = (one for one in verify.check(folder) if one.mark == verify.FAIL)
+    return sum(one.where not in {MANIFEST, SIGNATURE} for one in failed)
 
 
 def _write_words(folder: Path, told: Told, to_pdf: Callable[[str], bytes] | None) -> None:

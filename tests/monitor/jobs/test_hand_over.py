@@ -402,6 +402,68 @@ def test_the_summary_says_which_exhibit_was_in_whose_hand_and_tells_one_hand_ove
     assert [row["exhibit"] for row in copied] == [first, second], "the table has them all"
 
 
+def test_the_first_page_says_what_it_is_about_what_was_checked_and_who_stamped_it(
+    packed: Packed, office: Office, tmp_path: Path
+) -> None:
+    stamped = (packed.folder / "summary.html").read_text("utf-8")
+    alert = office.alert()
+    capture = office.app.store.captures.of_alert(alert.number)[0]
+    flip(office.app.config.data / "evidence" / capture.folder / "screenshot.png")
+    office.export(alert, tmp_path / "pack")
+    changed = (tmp_path / "pack" / "summary.html").read_text("utf-8")
+
+    assert "2 exhibits; nothing sealed, redacted or left out" in stamped
+    assert "<td>abuse; 2 exhibits" in stamped
+    assert "every file handed over was as it was recorded" in stamped
+    assert "Time-stamped by: Post Office." in stamped
+    assert "<strong>1 thing does NOT fit</strong>" in changed
+    assert "Time-stamped by: nobody yet" in changed
+
+
+def test_each_exhibit_has_its_clock_and_the_account_and_words_of_its_post_as_text(
+    office: Office, tmp_path: Path
+) -> None:
+    alert = office.alert()
+    words = "Everybody meet by the gate. " * 50
+    office.take(alert, Kind.RENDERED_CARD, text=words, author="garden_gnome_77")
+
+    office.export(alert, tmp_path / "pack")
+
+    page = (tmp_path / "pack" / "summary.html").read_text("utf-8")
+    assert page.count("<th>Its clock</th><td>it is not known that anything kept it right</td>") == 2
+    assert "<th>Account (site says)</th><td>garden_gnome_77</td>" in page
+    assert words[:800] in page
+    assert "It goes on: post.json has the whole" in page
+
+
+def test_nothing_is_said_of_the_words_of_what_is_covered(office: Office, tmp_path: Path) -> None:
+    alert = office.alert()
+    covered_ = office.take(alert, Kind.ELEMENT_SCREENSHOT, text="Everybody meet by the gate.", author="gnome")
+    office.hand().redact(covered_, [Box(20, 20, 300, 60)], by=BY, why="a child's name")
+
+    office.export(alert, tmp_path / "pack", Redacted.INSTEAD)
+
+    page = (tmp_path / "pack" / "summary.html").read_text("utf-8")
+    assert "Words (site says)" not in page
+    assert "gnome" not in page
+    assert "1 redacted, 1 left out" in page
+
+
+@pytest.mark.browser
+def test_the_picture_of_a_whole_page_and_what_pins_it_are_on_one_page_of_paper(tmp_path: Path) -> None:
+    tall = io.BytesIO()
+    Image.new("RGB", (1280, 3_000), "#dfe7ee").save(tall, "PNG")
+    with open_office(tmp_path, picture=tall.getvalue()) as office:
+        browser = office.app.browser.path
+        assert browser is not None
+        hand = office.hand(to_pdf=partial(as_pdf, browser=browser))
+        alert = office.alert()
+        office.take(alert, Kind.RENDERED_CARD, text="Everybody meet by the gate.")
+        hand.export(alert, tmp_path / "pack", by=BY, whom=WHOM, why=WHY)
+
+    assert pages(tmp_path / "pack" / "summary.pdf") == 3, "a page about all, and one for each exhibit"
+
+
 @pytest.mark.browser
 def test_summary_and_explanation_are_printed_where_there_is_a_browser(office: Office, tmp_path: Path) -> None:
     alert, browser = office.alert(), office.app.browser.path
@@ -504,6 +566,13 @@ def test_with_the_openssl_of_a_mac_signatures_and_time_stamps_are_open_and_nothi
     assert lines
     assert all(line.startswith("OPEN") for line in lines)
     assert "cannot verify Ed25519; OpenSSL 3 can" in said
+
+
+def test_one_that_is_open_is_spoken_of_as_one() -> None:
+    one = verify.Finding(verify.OPEN, "tsa", "no time-stamp")
+
+    assert "0 failed, 1 is open." in verify.as_text([one])
+    assert "0 failed, 2 are open." in verify.as_text([one, one])
 
 
 def test_verify_py_keeps_to_what_python_3_8_can_read() -> None:
@@ -1489,6 +1558,9 @@ def test_a_picture_that_staff_brought_is_said_to_rest_on_their_word(office: Offi
     page = (tmp_path / "pack" / "summary.html").read_text("utf-8")
     readme = " ".join((tmp_path / "pack" / "README.txt").read_text("ascii").split())
     assert "on a school phone; edited afterwards: no, they say" in page
+    first, second = rows(tmp_path / "pack", "exhibit_list.csv")
+    assert (first["seen_utc"], second["seen_utc"]) == ("", second["taken_utc"])
+    assert "Seen by staff" in page.split('<section class="next">')[0]
     assert "the software neither visited its address nor looked at it" in page
     assert "the software neither visited its address nor looked at it" in readme
     assert (
