@@ -1,9 +1,12 @@
 """Take the pictures of the documentation from what the demo made: `make screenshots`."""
 
+import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from monitor.captures import Order
@@ -12,6 +15,7 @@ from monitor.evidence.card import draw
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH = 700
+SUMMARY_HEIGHT = 810
 
 
 def holding(folder: Path, pattern: str, words: str) -> Path:
@@ -61,6 +65,19 @@ def draw_card() -> None:
     (IMAGES / "evidence-card.png").write_bytes(draw(order, seen + timedelta(seconds=41)).png)
 
 
+def show_summary(demo: Path) -> None:
+    """Both pages of the summary in the pack for the police, side by side; needs `pdftoppm`."""
+    summary = next(demo.glob("A-*-police/summary.pdf"))
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["pdftoppm", "-r", "86", "-png", summary, f"{folder}/page"], check=True, timeout=60)
+        pages = [Image.open(page).convert("RGB") for page in sorted(Path(folder).iterdir())]
+    both = Image.new("RGB", (sum(page.width for page in pages), SUMMARY_HEIGHT), "white")
+    for number, page in enumerate(pages):
+        both.paste(page, (sum(before.width for before in pages[:number]), 0))
+    both.quantize(128).save(IMAGES / "evidence-summary.png", optimize=True)
+
+
 if __name__ == "__main__":
     take(Path(sys.argv[1]))
     draw_card()
+    show_summary(Path(sys.argv[1]))
