@@ -141,9 +141,7 @@ def test_a_bomb_of_aliases_is_refused_quickly(file: Path) -> None:
 
 
 def test_a_file_that_is_not_there_says_what_to_do(file: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"there is no file .*monitor\.yaml; copy config/monitor\.example\.yaml there"
-    ):
+    with pytest.raises(ConfigError, match=r"there is no file .*monitor\.yaml; make one with `monitor init`"):
         load(file, {})
 
 

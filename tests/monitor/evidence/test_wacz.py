@@ -276,9 +276,9 @@ def test_a_picture_that_says_it_is_text_or_hides_behind_a_redirect_reaches_neith
     scene.site.pages["/lie"] = lambda visitor: visitor.give(_DRAWN, kind="text/plain")
     scene.site.pages["/hop"] = lambda visitor: visitor.lead_to("/secret.jpg")
     scene.site.pages["/secret.jpg"] = lambda visitor: visitor.give(_DRAWN, kind="image/jpeg")
-    scene.site.pages["/t"] = f"""<article id=c7><p>{scene.text}</p></article>
-        <script>for (const path of ["/lie", "/hop"])
-        fetch(path).then(() => fetch("/it-came"), () => 0)</script>"""
+    scene.site.pages["/t"] = f"""<article id=c7></article>
+        <script>Promise.allSettled(["/lie", "/hop"].map((path) => fetch(path).then(() => fetch("/it-came"))))
+        .then(() => document.getElementById("c7").textContent = "{scene.text}")</script>"""
 
     capture = scene.take()
 
